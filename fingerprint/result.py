@@ -1,0 +1,111 @@
+"""The typed answer about one image: what every renderer shows and `attribute --json` prints (contract version 1)."""
+
+from dataclasses import asdict, dataclass, field
+from typing import Literal
+
+Verdict = Literal["known_source", "unknown_source", "not_upscaled", "inconclusive"]
+
+SCHEMA_VERSION = 1
+
+
+@dataclass(frozen=True)
+class ImageFacts:
+    """What the file is, as stored; `notes` are `code: text`."""
+
+    path: str
+    sha256: str
+    width: int
+    height: int
+    format: str
+    bit_depth: int
+    jpeg_quality: int | None
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """One enrolled source with its posterior probability and log10 likelihood ratio against the other upscalers."""
+
+    source: str
+    probability: float
+    log10_lr: float
+
+
+@dataclass(frozen=True)
+class Upscaled:
+    """Evidence that the image was upscaled at all: posterior probability and log10 likelihood ratio."""
+
+    probability: float
+    log10_lr: float
+
+
+@dataclass(frozen=True)
+class Parameter:
+    """One parsed hyper-parameter; `value` is None where it is not known."""
+
+    value: str | int | float | None
+    interval: tuple[float, float] | None = None
+    probabilities: dict[str, float] | None = None
+
+
+@dataclass(frozen=True)
+class Priors:
+    """Prior probabilities of being upscaled, and of an upscaler that is not enrolled given that it is."""
+
+    upscaled: float = 0.5
+    unknown_given_upscaled: float = 0.2
+
+
+@dataclass(frozen=True)
+class Tool:
+    """What gave the answer: version, hash of the fitted reference, priors."""
+
+    version: str
+    reference: str
+    priors: Priors
+    name: str = "whorl"
+
+
+@dataclass(frozen=True)
+class Result:
+    """The whole answer about one image.
+
+    `parameters` always has the keys scale, architecture, loss, training_data and log10_parameters; a key's value is a
+    `Parameter` (whose fields may be None).
+    """
+
+    image: ImageFacts
+    verdict: Verdict
+    candidates: tuple[Candidate, ...]
+    upscaled: Upscaled
+    parameters: dict[str, Parameter]
+    tool: Tool
+    regions: None = None
+    schema_version: int = field(default=SCHEMA_VERSION)
+
+    def to_json(self) -> dict:
+        """Return the contract's JSON object (plain dicts, lists, strings and numbers)."""
+        return {
+            "schema_version": self.schema_version,
+            "image": {**asdict(self.image), "notes": list(self.image.notes)},
+            "verdict": self.verdict,
+            "candidates": [asdict(candidate) for candidate in self.candidates],
+            "upscaled": asdict(self.upscaled),
+            "parameters": {name: _parameter_json(parameter) for name, parameter in self.parameters.items()},
+            "regions": self.regions,
+            "tool": {
+                "name": self.tool.name,
+                "version": self.tool.version,
+                "reference": self.tool.reference,
+                "priors": asdict(self.tool.priors),
+            },
+        }
+
+
+def _parameter_json(parameter: Parameter) -> dict:
+    out: dict = {"value": parameter.value}
+    if parameter.interval is not None:
+        out["interval"] = list(parameter.interval)
+    if parameter.probabilities is not None:
+        out["probabilities"] = dict(parameter.probabilities)
+    return out
