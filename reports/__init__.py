@@ -1,1 +1,1 @@
-"""placeholder, see ARCHITECTURE.md"""
+"""What people see: command lines and renderers of the typed result."""

@@ -1,0 +1,65 @@
+"""The settings every other test relies on."""
+
+import importlib.metadata
+import os
+import subprocess
+import sys
+import warnings
+from pathlib import Path
+
+import pytest
+
+
+@pytest.mark.parametrize("package", ["datasets", "model_zoo", "spectra", "fingerprint", "reports"])
+def test_package_is_ours(package: str, tmp_path: Path, repository: Path) -> None:
+    # The folder names are generic: another distribution in the environment could shadow them.
+    program = f"import {package}; print({package}.__file__)"
+    out = subprocess.run([sys.executable, "-c", program], cwd=tmp_path, capture_output=True, text=True, check=True)
+    found = Path(out.stdout.strip()).resolve()
+    files = importlib.metadata.files("whorl") or []
+    installed = {Path(str(file.locate())).resolve() for file in files}
+    assert found.is_relative_to(repository / package) or found in installed
+
+
+def test_nobody_else_provides_our_packages() -> None:
+    owners = importlib.metadata.packages_distributions()
+    for package in ("datasets", "model_zoo", "spectra", "fingerprint", "reports"):
+        assert set(owners.get(package, ["whorl"])) == {"whorl"}, f"{package} is also installed by another distribution"
+
+
+def test_two_cpu_devices() -> None:
+    import jax
+
+    assert [device.platform for device in jax.devices()] == ["cpu", "cpu"]
+
+
+def test_promotion_is_strict() -> None:
+    import jax
+    import jax.numpy as jnp
+
+    assert jax.config.jax_numpy_dtype_promotion == "strict"
+    assert jax.config.jax_numpy_rank_promotion == "raise"
+    with pytest.raises(ValueError, match="rank_promotion"):
+        _ = jnp.zeros((2, 3)) + jnp.zeros(3)
+
+
+def test_warnings_are_errors() -> None:
+    with pytest.raises(UserWarning):
+        warnings.warn("any", UserWarning, stacklevel=1)
+
+
+def test_addresses_are_in_no_constraint(repository: Path) -> None:
+    lines = (repository / "constraints.txt").read_text("utf-8").splitlines()
+    pins = [line for line in lines if line and not line.startswith("#")]
+    assert pins
+    for pin in pins:
+        assert "://" not in pin
+        assert "==" in pin, pin
+
+
+def test_ci_takes_its_line_from_the_readme(repository: Path) -> None:
+    assert os.access(repository / ".ci" / "run", os.X_OK)
+    commands = [line for line in (repository / "README.md").read_text("utf-8").splitlines() if "constraints.txt" in line]
+    assert len(commands) == 2
+    assert commands[0].endswith(".png")
+    assert commands[1].endswith("pytest")
