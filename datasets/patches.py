@@ -1,0 +1,146 @@
+"""Random training patches out of a bank that lives on the device.
+
+The bank is uint8, padded to one size; batches are float32 in [0, 1], N H W C. A batch is a pure function of the bank, the
+seed and the step, so a run that is resumed sees what it would have seen.
+"""
+
+from collections.abc import Sequence
+from functools import cached_property, partial
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from datasets.degrade import crop_to_multiple, downscale
+
+
+class BankArrays(NamedTuple):
+    """The bank on the device: a pytree to hand to jitted functions.
+
+    Attributes:
+        hr: (N, scale*H, scale*W, 3) uint8, zero beyond each picture's own size.
+        lr: (N, H, W, 3) uint8, likewise.
+        sizes: (N, 2) int32, each picture's own LR height and width.
+    """
+
+    hr: jax.Array
+    lr: jax.Array
+    sizes: jax.Array
+
+
+def sample(
+    arrays: BankArrays, key: jax.Array, step: jax.Array | int, batch: int, patch_lr: int, scale: int
+) -> tuple[jax.Array, jax.Array]:
+    """Draw the batch of one step; pure, to be traced inside a jitted step.
+
+    Args:
+        arrays: the bank.
+        key: the run's key (`jax.random.key(seed)`); the step is folded in here.
+        step: the step's number, traced or not.
+        batch: how many patches; static.
+        patch_lr: side of an LR patch in pixels; static.
+        scale: HR pixels to an LR pixel; static.
+
+    Returns:
+        LR (batch, patch_lr, patch_lr, 3) and HR (batch, scale*patch_lr, scale*patch_lr, 3), float32 in [0, 1]; place,
+        picture and one of the eight flips and rotations are drawn uniformly.
+    """
+    key = jax.random.fold_in(key, step)
+    picture_key, place_key, turn_key = jax.random.split(key, 3)
+    pictures = jax.random.randint(picture_key, (batch,), 0, arrays.lr.shape[0], dtype=jnp.int32)
+    room = arrays.sizes[pictures] - jnp.int32(patch_lr - 1)
+    places = jax.random.randint(place_key, (batch, 2), 0, room, dtype=jnp.int32)
+    turns = jax.random.bernoulli(turn_key, shape=(batch, 3))
+    cut = jax.vmap(_cut, in_axes=(None, 0, 0, 0, None, None))
+    low = cut(arrays.lr, pictures, places, turns, patch_lr, 1)
+    high = cut(arrays.hr, pictures, places, turns, patch_lr, scale)
+    return low, high
+
+
+def _cut(
+    bank: jax.Array, picture: jax.Array, place: jax.Array, turn: jax.Array, patch_lr: int, scale: int
+) -> jax.Array:
+    """Cut one patch, flip and transpose it, scale it to [0, 1]."""
+    zero = jnp.int32(0)
+    start = (picture, place[0] * jnp.int32(scale), place[1] * jnp.int32(scale), zero)
+    side = patch_lr * scale
+    patch = jax.lax.dynamic_slice(bank, start, (1, side, side, 3))[0]
+    patch = jnp.where(turn[0], patch[::-1], patch)
+    patch = jnp.where(turn[1], patch[:, ::-1], patch)
+    patch = jnp.where(turn[2], patch.transpose(1, 0, 2), patch)
+    return patch.astype(jnp.float32) / jnp.float32(255)
+
+
+_jitted_sample = partial(jax.jit, static_argnames=("batch", "patch_lr", "scale"))(sample)
+
+
+class PatchBank:
+    """Pairs of patches from HR pictures, whose LR is Pillow's anti-aliased bicubic reduction.
+
+    A picture that is higher than wide is stored transposed (after its reduction), which saves padding and changes
+    nothing, as patches are transposed at random anyway.
+
+    Attributes:
+        scale: HR pixels to an LR pixel.
+        patch: side of an LR patch in pixels.
+    """
+
+    def __init__(self, images: Sequence[np.ndarray], patch: int, scale: int):
+        """Build the bank.
+
+        Args:
+            images: HR pictures, (H, W, 3) uint8, cropped here to multiples of `scale`.
+            patch: side of an LR patch in pixels, at least 1.
+            scale: HR pixels to an LR pixel, at least 1.
+
+        Raises:
+            ValueError: no pictures, or one whose LR is smaller than a patch.
+        """
+        if not len(images) or patch < 1 or scale < 1:
+            raise ValueError(f"need images, patch >= 1 and scale >= 1; got {len(images)}, {patch} and {scale}")
+        self.patch, self.scale = patch, scale
+        pairs = [self._pair(np.asarray(image), index) for index, image in enumerate(images)]
+        self._sizes = np.array([low.shape[:2] for low, _ in pairs], np.int32)
+        height, width = self._sizes.max(axis=0)
+        self._lr = np.zeros((len(pairs), height, width, 3), np.uint8)
+        self._hr = np.zeros((len(pairs), height * scale, width * scale, 3), np.uint8)
+        for index, (low, high) in enumerate(pairs):
+            self._lr[index, : low.shape[0], : low.shape[1]] = low
+            self._hr[index, : high.shape[0], : high.shape[1]] = high
+
+    def _pair(self, image: np.ndarray, index: int) -> tuple[np.ndarray, np.ndarray]:
+        """Make one picture's LR and HR, wide side across."""
+        need = self.patch * self.scale
+        if image.dtype != np.uint8 or image.ndim != 3 or image.shape[2] != 3 or min(image.shape[:2]) < need:
+            raise ValueError(
+                f"image {index} must be (H, W, 3) uint8 of at least {need}x{need}, got {image.shape} {image.dtype}"
+            )
+        high = crop_to_multiple(image, self.scale)
+        low = downscale(high, self.scale)
+        if high.shape[0] > high.shape[1]:
+            low, high = low.transpose(1, 0, 2), high.transpose(1, 0, 2)
+        return low, high
+
+    def __len__(self) -> int:
+        """How many pictures the bank holds."""
+        return len(self._sizes)
+
+    @cached_property
+    def arrays(self) -> BankArrays:
+        """The bank on the default device, moved there once."""
+        return BankArrays(jnp.asarray(self._hr), jnp.asarray(self._lr), jnp.asarray(self._sizes))
+
+    def batch(self, seed: int, step: int, size: int = 16) -> tuple[jax.Array, jax.Array]:
+        """Draw a batch by random access.
+
+        Args:
+            seed: of the run.
+            step: of the run; the same seed and step always give the same batch.
+            size: how many patches.
+
+        Returns:
+            LR (size, patch, patch, 3) and HR (size, scale*patch, scale*patch, 3), float32 in [0, 1].
+        """
+        key = jax.random.key(seed)
+        return _jitted_sample(self.arrays, key, np.int32(step), batch=size, patch_lr=self.patch, scale=self.scale)
