@@ -44,8 +44,8 @@ def downscale(pixels: np.ndarray, factor: float | tuple[int, int], kernel: str =
 
     Args:
         pixels: (H, W) or (H, W, 3) uint8.
-        factor: how many times smaller, at least 1 (2 halves both sides, which are rounded to whole pixels; an integer must
-            divide both sides, see `crop_to_multiple`), or the (height, width) wanted, at most the picture's own.
+        factor: how many times smaller, at least 1 (2 halves both sides, which are rounded to whole pixels; an integer
+            must divide both sides, see `crop_to_multiple`), or the (height, width) wanted, at most the picture's own.
         kernel: one of `KERNELS`.
 
     Returns:

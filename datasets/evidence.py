@@ -4,6 +4,7 @@ import hashlib
 import os
 import stat
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 
@@ -88,10 +89,11 @@ def read_evidence(path: str | os.PathLike, *, max_pixels: int = MAX_PIXELS) -> E
 def _read_file(name: str) -> tuple[bytes, str]:
     """Read a regular file's bytes, all of them only if they begin like an image; give them and the format."""
     try:
-        if not stat.S_ISREG(os.stat(name).st_mode):
-            raise EvidenceError(_irregular(os.stat(name).st_mode))
+        mode = Path(name).stat().st_mode
+        if not stat.S_ISREG(mode):  # asked before opening, which may do things to a device
+            raise EvidenceError(_irregular(mode))
         flags = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0) | getattr(os, "O_CLOEXEC", 0)
-        with open(os.open(name, flags), "rb") as file:
+        with os.fdopen(os.open(name, flags), "rb") as file:
             status = os.fstat(file.fileno())
             if not stat.S_ISREG(status.st_mode):
                 raise EvidenceError(_irregular(status.st_mode))
@@ -102,6 +104,8 @@ def _read_file(name: str) -> tuple[bytes, str]:
                 raise EvidenceError("empty: the file has no bytes")
             kind = sniff(head)
             return head + file.read(MAX_BYTES), kind
+    except FileNotFoundError:
+        raise EvidenceError("is a broken link" if Path(name).is_symlink() else "no such file") from None
     except OSError as error:
         raise EvidenceError(error.strerror or error) from None
     except ValueError as error:  # a path with a zero byte
@@ -140,7 +144,7 @@ def _cmyk(samples: np.ndarray, rows: int = 256) -> np.ndarray:
 def _notes(name: str, kind: str, header: Header, orientation: int | None) -> tuple[str, ...]:
     """Gather what the reader did, in a fixed order and each once."""
     notes = []
-    suffix = os.path.splitext(name)[1].lower()
+    suffix = Path(name).suffix.lower()
     if suffix and SUFFIXES.get(suffix) != kind:
         notes.append(f"suffix: the name ends in {one_line(suffix, 20)}, the content is {kind}")
     notes += header.notes

@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Iterator, Sequence
+from pathlib import Path
 
 from datasets.containers import SUFFIXES
 from datasets.errors import InputError, one_line
@@ -15,8 +16,8 @@ def find_images(paths: Sequence[str | os.PathLike]) -> Iterator[str | InputError
             by suffix. A folder is a folder whatever its name. Each folder is entered once, so links cannot loop.
 
     Yields:
-        A path as given, or a folder's path joined with a file's name; or an `InputError` (not raised) for a path that is
-        missing, a folder that cannot be listed, and a folder without pictures.
+        A path as given, or a folder's path joined with a file's name; or an `InputError` (not raised) for a path that
+        is missing, a folder that cannot be listed, and a folder without pictures.
     """
     for path in paths:
         name = os.fsdecode(path)
@@ -32,13 +33,13 @@ def find_images(paths: Sequence[str | os.PathLike]) -> Iterator[str | InputError
         elif _exists(name):
             yield name
         else:
-            yield InputError(name, "is a broken link" if os.path.islink(name) else "no such file or folder")
+            yield InputError(name, "is a broken link" if Path(name).is_symlink() else "no such file or folder")
 
 
 def _exists(name: str) -> bool:
     """Whether something is there; what may not be looked at counts, so that reading it gives the reason."""
     try:
-        os.stat(name)
+        Path(name).stat()
     except (FileNotFoundError, NotADirectoryError, ValueError):
         return False
     except OSError:
@@ -48,8 +49,8 @@ def _exists(name: str) -> bool:
 
 def _is_folder(name: str) -> bool:
     try:
-        return os.path.isdir(name)
-    except ValueError:
+        return Path(name).is_dir()
+    except (OSError, ValueError):  # may not be looked at, or holds a zero byte
         return False
 
 
@@ -63,15 +64,15 @@ def _walk(folder: str) -> Iterator[str | InputError]:
             yield path
             continue
         try:
-            status = os.stat(path)
+            status = Path(path).stat()
             if (status.st_dev, status.st_ino) in entered:
                 continue
             entered.add((status.st_dev, status.st_ino))
             with os.scandir(path) as listing:
-                entries = [(entry.name, entry.is_dir()) for entry in listing]
+                entries = [(entry.name, _is_folder(entry.path)) for entry in listing]
         except OSError as error:
             yield InputError(path, one_line(error.strerror or error))
             continue
         for name, inner in sorted(entries, reverse=True):
-            if inner or os.path.splitext(name)[1].lower() in SUFFIXES:
-                stack.append((os.path.join(path, name), inner))
+            if inner or Path(name).suffix.lower() in SUFFIXES:
+                stack.append((os.path.join(path, name), inner))  # noqa: PTH118 (Path would drop a leading "./")

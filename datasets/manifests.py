@@ -1,4 +1,4 @@
-"""What the known corpora hold: number of files and SHA-256 over their sorted lines "name size" (see `Corpus.manifest`)."""
+"""What the known corpora hold: how many files, and the SHA-256 that `Corpus.manifest` takes."""
 
 MANIFESTS: dict[str, tuple[int, str]] = {
     "bsds500/test": (200, "6b10d9fccd4ead4d1184b439f776d0ab6fe686dd1288eaa534ffc8ff8ca82b4f"),

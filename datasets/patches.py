@@ -1,7 +1,7 @@
 """Random training patches out of a bank that lives on the device.
 
-The bank is uint8, padded to one size; batches are float32 in [0, 1], N H W C. A batch is a pure function of the bank, the
-seed and the step, so a run that is resumed sees what it would have seen.
+The bank is uint8, padded to one size; batches are float32 in [0, 1], N H W C. A batch is a pure function of the bank,
+the seed and the step, so a run that is resumed sees what it would have seen.
 """
 
 from collections.abc import Sequence

@@ -97,7 +97,7 @@ def published_borders() -> dict[tuple[str, str], Border]:
     """Say where crops lie in their photographs, by (split, photograph).
 
     Returns:
-        The first 60 training photographs and the test ones; the further training photographs lie at least 24 pixels inside.
+        The first 60 training photographs and the test ones; all others' crops lie at least 24 pixels inside.
 
     Raises:
         DataMissingError: the data is not there.

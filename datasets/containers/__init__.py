@@ -1,8 +1,9 @@
 """One module for each file format: `read` judges a file by its headers alone, `decode` then gets its pixels.
 
-`read` never decompresses anything. It walks the file's own structure, refuses what is truncated or over the pixel limit,
-and cuts out a minimal stream with only the parts that determine the pixels of the first picture. Only this stream reaches
-a decoder library, so comments, profiles, thumbnails and later frames can neither break the reading nor make it costly.
+`read` never decompresses anything. It walks the file's own structure, refuses what is truncated or over the pixel
+limit, and cuts out a minimal stream with only the parts that determine the pixels of the first picture. Only this
+stream reaches a decoder library, so comments, profiles, thumbnails and later frames can neither break the reading nor
+make it costly.
 """
 
 from importlib import import_module

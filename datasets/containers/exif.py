@@ -7,13 +7,22 @@ from datasets.errors import EvidenceError
 
 ORIENTATION = 274
 ORIENTATIONS = {
-    2: "mirrored", 3: "turned by 180 degrees", 4: "mirrored and turned by 180 degrees", 5: "mirrored and turned by 270 degrees",
-    6: "turned by 90 degrees", 7: "mirrored and turned by 90 degrees", 8: "turned by 270 degrees",
-}  # fmt: skip
+    2: "mirrored",
+    3: "turned by 180 degrees",
+    4: "mirrored and turned by 180 degrees",
+    5: "mirrored and turned by 270 degrees",
+    6: "turned by 90 degrees",
+    7: "mirrored and turned by 90 degrees",
+    8: "turned by 270 degrees",
+}
 _SUBDIRECTORIES = {34665: "", 34853: "GPS", 40965: ""}
 _MAX_FIELDS = 500
 _MAX_TEXT = 200
-_STRUCTURE = {273, 279, 324, 325, 320, 347, 700, 34377, 34675, *_SUBDIRECTORIES}
+_MAX_DIRECTORIES = 16
+_STRUCTURE = {
+    *(254, 255, 256, 257, 258, 259, 262, 266, 273, 277, 278, 279, 284, 317, 320, 322, 323, 324, 325, 338, 339, 347),
+    *(513, 514, 700, 34377, 34675, *_SUBDIRECTORIES),
+}  # how the pixels lie in a TIFF, and blocks of other standards
 
 
 def fields(block: bytes) -> tuple[dict[str, str], int | None]:
@@ -23,8 +32,8 @@ def fields(block: bytes) -> tuple[dict[str, str], int | None]:
         block: a TIFF structure: the body of an Exif APP1 segment, an eXIf or EXIF chunk, or a TIFF file.
 
     Returns:
-        Values by tag name ("GPS..." for the location's; "tag 0x1234" for names unknown), each at most 200 characters, at
-        most 500 of them; and the orientation (1 to 8) where one is given. A damaged block gives what can be read.
+        Values by tag name ("GPS..." for the location's; "tag 0x1234" for names unknown), at most 500 of at most 200
+        characters each; and the orientation (1 to 8) where one is given. A damaged block gives what can be read.
     """
     found: dict[str, str] = {}
     orientation = None
@@ -35,7 +44,7 @@ def fields(block: bytes) -> tuple[dict[str, str], int | None]:
     queue, seen = [(first, "")], set()
     while queue:
         offset, group = queue.pop(0)
-        if offset in seen:
+        if offset in seen or len(seen) >= _MAX_DIRECTORIES:
             continue
         seen.add(offset)
         try:

@@ -7,6 +7,10 @@ import numpy as np
 from datasets.containers.header import Header, check_size, truncated
 from datasets.errors import EvidenceError
 
+_MAX_BLOCKS = 5_000_000
+_MAX_FRAMES = 100_000
+_LZW_LIMIT = 4096  # a code of up to 12 bits stands for fewer than 4096 pixels
+
 
 def read(data: bytes, max_pixels: int) -> Header:
     """Read a GIF's blocks up to its first picture's end and see whether another follows.
@@ -36,15 +40,14 @@ def read(data: bytes, max_pixels: int) -> Header:
     if not (flags | local) & 0x80:
         raise EvidenceError("damaged: the GIF has no palette")
     end = _skip_blocks(data, position + 10 + (3 << (local & 7) + 1 if local & 0x80 else 0) + 1)
+    if width * height > (end - position) * _LZW_LIMIT:
+        raise truncated("the GIF's data cannot fill its pixels")
     header = Header(width, height, notes=["palette: indexed colours looked up"])
     if transparent:
         header.notes.append("alpha: transparency dropped, colours as stored")
-    try:
-        another, _ = _next_picture(data, end)
-        if another is not None:
-            header.notes.append("frames: animated, only the first frame is read")
-    except EvidenceError:
-        raise truncated("the GIF ends before its trailer") from None
+    frames = _count_pictures(data, end)
+    if frames > 1:
+        header.notes.append(f"frames: {frames} in the file, only the first is read")
     if (left, top, width, height) != (0, 0, *canvas):
         header.notes.append(f"frames: the first frame lies at ({left}, {top}) of a {canvas[0]}x{canvas[1]} canvas")
     header.core = (
@@ -54,15 +57,28 @@ def read(data: bytes, max_pixels: int) -> Header:
     return header
 
 
+def _count_pictures(data: bytes, position: int) -> int:
+    """Walk from the first picture's end to the trailer, so that a file cut off later on does not pass as whole."""
+    for count in range(1, _MAX_FRAMES):
+        following, _ = _next_picture(data, position)
+        if following is None:
+            return count
+        local = data[following + 9]
+        position = _skip_blocks(data, following + 10 + (3 << (local & 7) + 1 if local & 0x80 else 0) + 1)
+    raise EvidenceError(f"damaged: the GIF has more than {_MAX_FRAMES:,} frames")
+
+
 def _skip_blocks(data: bytes, position: int) -> int:
     """Give the place after a chain of sub-blocks that starts at `position`."""
     size = len(data)
-    while position < size:
+    for _ in range(_MAX_BLOCKS):
+        if position >= size:
+            raise truncated("the GIF ends inside a block")
         length = data[position]
         position += length + 1
         if not length:
             return position
-    raise truncated("the GIF ends inside a block")
+    raise EvidenceError(f"damaged: the GIF has more than {_MAX_BLOCKS:,} blocks in a chain")
 
 
 def _next_picture(data: bytes, position: int) -> tuple[int | None, bool]:
@@ -79,7 +95,7 @@ def _next_picture(data: bytes, position: int) -> tuple[int | None, bool]:
         if data[position + 1] == 0xF9 and position + 4 <= len(data):
             transparent = bool(data[position + 3] & 1)
         position = _skip_blocks(data, position + 2)
-    raise truncated("the GIF ends before its first picture")
+    raise truncated("the GIF ends before its trailer")
 
 
 def decode(header: Header) -> np.ndarray:

@@ -11,7 +11,7 @@ class JpegInfo:
     """How a JPEG was coded.
 
     Attributes:
-        tables: the quantisation tables in the order of the components that first use them, 64 integers each, row by row.
+        tables: the quantisation tables in the order of the components that first use them, 64 integers each, by rows.
         quality: the quality from 1 to 100 whose standard tables (T.81 annex K, scaled as libjpeg does) come nearest.
         standard: whether the tables are exactly those of `quality`.
         subsampling: "4:2:0" and the like; "4:0:0" for grey; else the components' sampling factors, "1x1,2x2,1x1".

@@ -12,7 +12,7 @@ _MAX_ENTRIES = 4096
 
 @dataclass(frozen=True)
 class Entry:
-    """One field of a directory: its tag, its type's number, how many values, and where they and the entry itself lie."""
+    """One field: its tag, its type's number, how many values, and where they and the entry itself lie."""
 
     tag: int
     kind: int
@@ -56,7 +56,7 @@ def directory(data: bytes, offset: int, how: Layout) -> tuple[dict[int, Entry], 
         how: byte order and width.
 
     Returns:
-        Entries by tag whose values lie inside `data` (the first of a tag wins), and the next directory's place (0: none).
+        Entries by tag whose values lie inside `data` (the first of a tag wins); the next directory's place (0: none).
 
     Raises:
         EvidenceError: the directory itself does not lie inside `data`.

@@ -7,6 +7,7 @@ import re
 import struct
 from collections.abc import Iterator
 from functools import cache
+from typing import NamedTuple
 
 import numpy as np
 
@@ -14,27 +15,43 @@ from datasets.containers.header import Header, JpegInfo, check_size, truncated
 from datasets.errors import EvidenceError
 
 _MAX_SCANS = 100
-_NEXT_MARKER = re.compile(rb"\xff[\x01-\xcf\xd8-\xfe]")  # neither a stuffed zero, a restart nor a fill byte
-_FRAMES = {0xC0: "baseline", 0xC1: "extended", 0xC2: "progressive", 0xC9: "arithmetic", 0xCA: "arithmetic"}
+_MAX_SEGMENTS = 100_000
+_NEXT_MARKER = re.compile(rb"\xff[\xc0-\xcf\xd9-\xfe]")  # no stuffed zero, restart, fill byte or reserved code
+_FRAMES = (0xC0, 0xC1, 0xC2, 0xC9, 0xCA)  # baseline, extended, progressive; arithmetic: sequential, progressive
 _OTHER_FRAMES = (0xC3, 0xC5, 0xC6, 0xC7, 0xCB, 0xCD, 0xCE, 0xCF)
 _ORIENTED = (0xE0, 0xEE)  # JFIF and Adobe: they decide how the colours are coded
 _ZIGZAG = (
-    0, 1, 8, 16, 9, 2, 3, 10, 17, 24, 32, 25, 18, 11, 4, 5, 12, 19, 26, 33, 40, 48, 41, 34, 27, 20, 13, 6, 7, 14, 21, 28,
-    35, 42, 49, 56, 57, 50, 43, 36, 29, 22, 15, 23, 30, 37, 44, 51, 58, 59, 52, 45, 38, 31, 39, 46, 53, 60, 61, 54, 47, 55,
-    62, 63,
+    0, 1, 8, 16, 9, 2, 3, 10, 17, 24, 32, 25, 18, 11, 4, 5, 12, 19, 26, 33, 40, 48, 41, 34, 27, 20, 13, 6, 7, 14, 21,
+    28, 35, 42, 49, 56, 57, 50, 43, 36, 29, 22, 15, 23, 30, 37, 44, 51, 58, 59, 52, 45, 38, 31, 39, 46, 53, 60, 61, 54,
+    47, 55, 62, 63,
 )  # fmt: skip
 _LUMA = (
-    16, 11, 10, 16, 24, 40, 51, 61, 12, 12, 14, 19, 26, 58, 60, 55, 14, 13, 16, 24, 40, 57, 69, 56, 14, 17, 22, 29, 51, 87,
-    80, 62, 18, 22, 37, 56, 68, 109, 103, 77, 24, 35, 55, 64, 81, 104, 113, 92, 49, 64, 78, 87, 103, 121, 120, 101, 72, 92,
-    95, 98, 112, 100, 103, 99,
+    16, 11, 10, 16, 24, 40, 51, 61, 12, 12, 14, 19, 26, 58, 60, 55, 14, 13, 16, 24, 40, 57, 69, 56, 14, 17, 22, 29, 51,
+    87, 80, 62, 18, 22, 37, 56, 68, 109, 103, 77, 24, 35, 55, 64, 81, 104, 113, 92, 49, 64, 78, 87, 103, 121, 120, 101,
+    72, 92, 95, 98, 112, 100, 103, 99,
 )  # fmt: skip
 _CHROMA = (
-    17, 18, 24, 47, 99, 99, 99, 99, 18, 21, 26, 66, 99, 99, 99, 99, 24, 26, 56, 99, 99, 99, 99, 99, 47, 66, 99, 99, 99, 99,
-    99, 99, *[99] * 32,
+    17, 18, 24, 47, 99, 99, 99, 99, 18, 21, 26, 66, 99, 99, 99, 99, 24, 26, 56, 99, 99, 99, 99, 99, 47, 66, *[99] * 38,
 )  # fmt: skip
 _SUBSAMPLINGS = {
-    (1, 1): "4:4:4", (2, 1): "4:2:2", (2, 2): "4:2:0", (1, 2): "4:4:0", (4, 1): "4:1:1", (4, 2): "4:1:0", (1, 4): "4:4:1",
-}  # fmt: skip
+    (1, 1): "4:4:4",
+    (2, 1): "4:2:2",
+    (2, 2): "4:2:0",
+    (1, 2): "4:4:0",
+    (4, 1): "4:1:1",
+    (4, 2): "4:1:0",
+    (1, 4): "4:4:1",
+}
+
+
+class _Frame(NamedTuple):
+    """A start-of-frame segment; `parts` are horizontal factor, vertical factor and table of each component."""
+
+    height: int
+    width: int
+    parts: list[tuple[int, int, int]]
+    progressive: bool
+    arithmetic: bool
 
 
 def read(data: bytes, max_pixels: int) -> Header:
@@ -50,7 +67,7 @@ def read(data: bytes, max_pixels: int) -> Header:
     Raises:
         EvidenceError: truncated, damaged, of an unsupported kind, or over the limit.
     """
-    header, core, tables, frame, scans = Header(0, 0), [b"\xff\xd8"], {}, None, 0
+    header, core, tables, frame, scans, coded = Header(0, 0), [b"\xff\xd8"], {}, None, 0, 0
     for marker, start, end in markers(data):
         body = data[start + 4 : end] if marker != 0xDA else b""
         if marker == 0xDB:
@@ -59,10 +76,10 @@ def read(data: bytes, max_pixels: int) -> Header:
             if frame is not None:
                 raise EvidenceError("a JPEG of several frames (hierarchical) is not supported")
             frame = _frame(marker, body)
-            header.width, header.height = frame[1], frame[0]
+            header.width, header.height = frame.width, frame.height
             check_size(header.width, header.height, max_pixels)
         elif marker == 0xDA:
-            scans += 1
+            scans, coded = scans + 1, coded + end - start
             if scans > _MAX_SCANS:
                 raise EvidenceError(f"damaged: the JPEG has more than {_MAX_SCANS} scans")
         elif marker >= 0xE0:
@@ -73,11 +90,16 @@ def read(data: bytes, max_pixels: int) -> Header:
             header.notes.append(f"trailing: {len(data) - end} bytes after the image ignored")
     if frame is None or not scans:
         raise EvidenceError("damaged: the JPEG holds no picture")
+    if (
+        8 * coded < header.width * header.height // 64 and not frame.arithmetic
+    ):  # Huffman codes take a bit a block at least
+        raise truncated("the JPEG's data cannot fill its pixels")
     header.jpeg = _info(frame, tables)
+    header.extra["one_pass"] = not (frame.progressive or frame.arithmetic)
     header.core = b"".join(core)
-    if len(frame[2]) == 1:
+    if len(frame.parts) == 1:
         header.notes.append("grey: one channel, repeated for red, green and blue")
-    if len(frame[2]) == 4:
+    if len(frame.parts) == 4:
         header.notes.append("cmyk: converted by red = (255-C)(255-K)/255 and so on, without an ICC profile")
     return header
 
@@ -96,36 +118,27 @@ def markers(data: bytes) -> Iterator[tuple[int, int, int]]:
         EvidenceError: the bytes end before the end-of-image marker, or are no segments.
     """
     position, size = 2, len(data)
-    while True:
-        start = position
-        while position + 1 < size and data[position] == 0xFF and data[position + 1] == 0xFF:
-            position += 1
-        if position + 2 > size:
+    for _ in range(_MAX_SEGMENTS):
+        found = _NEXT_MARKER.search(data, position)  # as libjpeg does, skip what stands between two segments
+        if found is None:
             raise truncated("the JPEG ends without its end-of-image marker")
-        marker = data[position + 1]
-        if data[position] != 0xFF or marker < 0xC0 or 0xD0 <= marker <= 0xD8:
-            found = _NEXT_MARKER.search(data, start)  # as libjpeg does, skip what stands between two segments
-            if found is None:
-                raise truncated("the JPEG ends without its end-of-image marker")
-            position = found.start()
-            if data[position + 1] < 0xC0 or data[position + 1] == 0xD8:
-                position += 2
-            continue
+        start, marker = found.start(), data[found.start() + 1]
         if marker == 0xD9:
-            yield marker, position, position + 2
+            yield marker, start, start + 2
             return
-        end = position + 2 + int.from_bytes(data[position + 2 : position + 4], "big")
-        if end > size or position + 4 > size:
+        end = start + 2 + int.from_bytes(data[start + 2 : start + 4], "big")
+        if end > size or start + 4 > size:
             raise truncated("the JPEG ends inside a segment")
-        if end < position + 4:
+        if end < start + 4:
             raise EvidenceError("damaged: a JPEG segment says it is shorter than its own length field")
         if marker == 0xDA:
             found = _NEXT_MARKER.search(data, end)
             if found is None:
                 raise truncated("the JPEG ends inside its coefficients")
             end = found.start()
-        yield marker, position, end
+        yield marker, start, end
         position = end
+    raise EvidenceError(f"damaged: the JPEG has more than {_MAX_SEGMENTS:,} segments")
 
 
 def quantisation_tables(body: bytes) -> dict[int, tuple[int, ...]]:
@@ -155,8 +168,8 @@ def quantisation_tables(body: bytes) -> dict[int, tuple[int, ...]]:
     return tables
 
 
-def _frame(marker: int, body: bytes) -> tuple[int, int, list[tuple[int, int, int]], bool]:
-    """Parse a start-of-frame segment: height, width, (horizontal, vertical, table) by component, progressive."""
+def _frame(marker: int, body: bytes) -> _Frame:
+    """Parse a start-of-frame segment."""
     if marker not in _FRAMES:
         kind = "lossless" if marker in (0xC3, 0xC7, 0xCB, 0xCF) else "hierarchical"
         raise EvidenceError(f"a {kind} JPEG is not supported")
@@ -170,7 +183,7 @@ def _frame(marker: int, body: bytes) -> tuple[int, int, list[tuple[int, int, int
     parts = [(body[6 + 3 * i + 1] >> 4, body[6 + 3 * i + 1] & 15, body[6 + 3 * i + 2]) for i in range(count)]
     if any(not (1 <= h <= 4 and 1 <= v <= 4) for h, v, _ in parts):
         raise EvidenceError("damaged: impossible sampling factors in the JPEG")
-    return height, width, parts, marker in (0xC2, 0xCA)
+    return _Frame(height, width, parts, marker in (0xC2, 0xCA), marker in (0xC9, 0xCA))
 
 
 def _application(header: Header, marker: int, body: bytes) -> None:
@@ -183,9 +196,9 @@ def _application(header: Header, marker: int, body: bytes) -> None:
         header.notes.append("frames: the file may hold further pictures (MPF), only the first is read")
 
 
-def _info(frame: tuple[int, int, list[tuple[int, int, int]], bool], tables: dict[int, tuple[int, ...]]) -> JpegInfo:
+def _info(frame: _Frame, tables: dict[int, tuple[int, ...]]) -> JpegInfo:
     """Sum up how the picture was coded."""
-    _, _, parts, progressive = frame
+    parts = frame.parts
     order = list(dict.fromkeys(table for _, _, table in parts))
     if any(table not in tables for table in order):
         raise EvidenceError("damaged: the JPEG lacks a quantisation table")
@@ -200,7 +213,7 @@ def _info(frame: tuple[int, int, list[tuple[int, int, int]], bool], tables: dict
     ):
         ratio = (factors[0][0] // factors[1][0], factors[0][1] // factors[1][1])
         subsampling = _SUBSAMPLINGS.get(ratio, subsampling)
-    return JpegInfo(used, quality, standard, subsampling, progressive, len(parts))
+    return JpegInfo(used, quality, standard, subsampling, frame.progressive, len(parts))
 
 
 @cache
@@ -219,8 +232,8 @@ def estimate_quality(tables: tuple[tuple[int, ...], ...]) -> tuple[int, bool]:
         tables: at least one; the first is compared with the standard luminance table, the others with chrominance.
 
     Returns:
-        The quality from 1 to 100 with the least mean absolute difference of log steps (the higher on a tie), and whether
-        the tables are exactly the standard ones. Source: ITU-T T.81 annex K and libjpeg's scaling rule.
+        The quality from 1 to 100 with the least mean absolute difference of log steps (the higher on a tie), and
+        whether the tables are exactly the standard ones. Source: ITU-T T.81 annex K and libjpeg's scaling rule.
     """
     standard = _standard_tables().astype(np.float64)
     found = np.clip(np.array(tables, dtype=np.float64), 1, 255)
@@ -235,9 +248,20 @@ def decode(header: Header) -> np.ndarray:
 
     Returns:
         uint8, (H, W) for grey, (H, W, 3), or (H, W, 4) for CMYK.
+
+    Raises:
+        EvidenceError: the coefficients end too early.
     """
     from PIL.JpegImagePlugin import JpegImageFile
 
     from datasets.containers.pil import samples_of
 
-    return samples_of(JpegImageFile, header.core)
+    samples = samples_of(JpegImageFile, header.core)
+    end = samples[-1, -4:]
+    if header.extra["one_pass"] and (end == end[-1]).all():
+        # libjpeg fills what is missing with flat grey and says nothing. Bytes added behind the coefficients change the
+        # picture if, and only if, the decoder had run out of them.
+        padded = header.core[:-2] + b"\x55" * 64 + header.core[-2:]
+        if not np.array_equal(samples, samples_of(JpegImageFile, padded)):
+            raise truncated("the JPEG's coefficients end before its pixels")
+    return samples

@@ -29,7 +29,8 @@ def read(data: bytes, max_pixels: int) -> Header:
         EvidenceError: truncated, damaged, or over the limit.
     """
     header = Header(0, 0)
-    core, seen = [_SIGNATURE], dict.fromkeys((b"IHDR", b"PLTE", b"IDAT", b"IEND"), 0)
+    core: list[bytes | memoryview] = [_SIGNATURE]
+    seen: dict[bytes, int] = dict.fromkeys((b"IHDR", b"PLTE", b"IDAT", b"IEND"), 0)
     position, count = 8, 0
     while not seen[b"IEND"]:
         kind, body, whole = _chunk(data, position)
@@ -84,7 +85,7 @@ def _image_header(header: Header, body: bytes, max_pixels: int) -> None:
     if depth == 16:
         header.notes.append("depth: 16 bits a sample, all kept")
     if depth < 8 and colour != 3:
-        header.notes.append(f"depth: {depth} bits a sample, scaled to 8")
+        header.notes.append(f"depth: {depth} bit{'s' * (depth > 1)} a sample, scaled to 8")
     if colour in (0, 4):
         header.notes.append("grey: one channel, repeated for red, green and blue")
     if colour == 3:

@@ -1,5 +1,7 @@
 """TIFF: the first directory read and cut down to what decoding needs, then decoded by tifffile."""
 
+import io
+import logging
 import struct
 from typing import Any
 
@@ -9,12 +11,12 @@ from datasets.containers import ifd
 from datasets.containers.header import Header, check_size, truncated
 from datasets.errors import EvidenceError
 
-_DECODING = (256, 257, 258, 259, 262, 266, 273, 277, 278, 279, 284, 292, 293, 317, 320, 322, 323, 324, 325, 338, 339, 347,
-             530)  # fmt: skip
+_DECODING = (256, 257, 258, 259, 262, 266, 273, 277, 278, 279, 284, 292, 293, 317, 320, 322, 323, 324, 325, 338, 339,
+             347, 530)  # fmt: skip
 _COMPRESSIONS = {1: "none", 2: "CCITT", 3: "CCITT", 4: "CCITT", 5: "LZW", 7: "JPEG", 8: "deflate", 32773: "PackBits",
                  32946: "deflate", 50000: "Zstandard"}  # fmt: skip
 _WHITE_IS_ZERO, _BLACK_IS_ZERO, _RGB, _PALETTE, _CMYK, _YCBCR = 0, 1, 2, 3, 5, 6
-_MAX_SEGMENTS = 1_000_000
+_MAX_SEGMENTS = 100_000
 
 
 def read(data: bytes, max_pixels: int) -> Header:
@@ -89,7 +91,7 @@ def _note(header: Header) -> None:
     if header.bit_depth == 16:
         header.notes.append("depth: 16 bits a sample, all kept")
     if bits < 8 and photometric != _PALETTE:
-        header.notes.append(f"depth: {bits} bits a sample, scaled to 8")
+        header.notes.append(f"depth: {bits} bit{'s' * (bits > 1)} a sample, scaled to 8")
     if photometric in (_WHITE_IS_ZERO, _BLACK_IS_ZERO):
         header.notes.append("grey: one channel, repeated for red, green and blue")
     if photometric == _WHITE_IS_ZERO:
@@ -161,10 +163,9 @@ def decode(header: Header) -> np.ndarray:
     Returns:
         uint8 or uint16, (H, W) for grey, (H, W, 3), or (H, W, 4) for CMYK.
     """
-    import io
-
     import tifffile
 
+    _quieten()
     with tifffile.TiffFile(io.BytesIO(header.core)) as file:
         page = file.pages.first
         samples = page.asarray(maxworkers=1)
@@ -178,6 +179,13 @@ def decode(header: Header) -> np.ndarray:
     if header.extra["photometric"] == _WHITE_IS_ZERO:
         samples = ~samples
     return samples[..., 0] if samples.shape[2] == 1 else samples
+
+
+def _quieten() -> None:
+    """Keep tifffile's log from the terminal of a program that sets no logging up; others still get it."""
+    logger = logging.getLogger("tifffile")
+    if not logger.handlers:
+        logger.addHandler(logging.NullHandler())
 
 
 def _look_up(indices: np.ndarray, palette: tuple) -> np.ndarray:

@@ -49,10 +49,14 @@ def read(data: bytes, max_pixels: int) -> Header:
         raise EvidenceError("damaged: the WebP holds no picture")
     header.width, header.height, inner_alpha = _size(*picture)
     check_size(header.width, header.height, max_pixels)
+    if picture[0] == b"VP8 " and 8 * len(picture[1]) < header.width * header.height // 256:
+        raise truncated(
+            "the WebP's data cannot fill its pixels"
+        )  # each 16x16 block codes its modes in two bits or more
     if alpha or inner_alpha:
         header.notes.append("alpha: transparency dropped, colours as stored")
     if frames > 1:
-        header.notes.append("frames: animated, only the first frame is read")
+        header.notes.append(f"frames: {frames} in the file, only the first is read")
     if frames and canvas not in (None, (header.width, header.height)):
         header.notes.append(f"frames: the first frame covers part of a {canvas[0]}x{canvas[1]} canvas")
     if end + end % 2 < len(data):
