@@ -83,16 +83,7 @@ def png_bomb(width: int = 30_000, height: int = 30_000) -> bytes:
 
 def tiff_bomb(side: int = 60_000) -> bytes:
     """A TIFF that claims side x side pixels."""
-    entries = [
-        (256, 4, side),
-        (257, 4, side),
-        (258, 3, 8),
-        (259, 3, 1),
-        (262, 3, 1),
-        (273, 4, 8),
-        (277, 3, 1),
-        (279, 4, 64),
-    ]
+    claims = {256: side, 257: side, 258: 8, 259: 1, 262: 1, 273: 8, 277: 1, 279: 64}
     table = b"".join(struct.pack("<HHII", tag, 4, 1, value) for tag, value in claims.items())
     return b"II*\x00" + struct.pack("<I", 72) + b"\x00" * 64 + struct.pack("<H", len(claims)) + table + b"\x00" * 4
 
