@@ -3,6 +3,7 @@
 import io
 
 import numpy as np
+from jaxtyping import UInt8
 from PIL import Image
 
 KERNELS = {
@@ -16,7 +17,7 @@ KERNELS = {
 SUBSAMPLINGS = ("4:4:4", "4:2:2", "4:2:0")
 
 
-def resize(pixels: np.ndarray, size: tuple[int, int], kernel: str = "bicubic") -> np.ndarray:
+def resize(pixels: np.ndarray, size: tuple[int, int], kernel: str = "bicubic") -> UInt8[np.ndarray, "..."]:
     """Resize a picture exactly as Pillow does; reductions are anti-aliased.
 
     Args:
@@ -39,7 +40,9 @@ def resize(pixels: np.ndarray, size: tuple[int, int], kernel: str = "bicubic") -
     return np.array(image.resize((width, height), KERNELS[kernel]))
 
 
-def downscale(pixels: np.ndarray, factor: float | tuple[int, int], kernel: str = "bicubic") -> np.ndarray:
+def downscale(
+    pixels: np.ndarray, factor: float | int | tuple[int, int], kernel: str = "bicubic"
+) -> UInt8[np.ndarray, "..."]:
     """Reduce a picture, as low-resolution inputs of SR networks are made.
 
     Args:
@@ -111,7 +114,7 @@ def jpeg_copy(pixels: np.ndarray, quality: int, subsampling: str = "4:2:0") -> b
     return stream.getvalue()
 
 
-def jpeg_round_trip(pixels: np.ndarray, quality: int, subsampling: str = "4:2:0") -> np.ndarray:
+def jpeg_round_trip(pixels: np.ndarray, quality: int, subsampling: str = "4:2:0") -> UInt8[np.ndarray, "..."]:
     """Encode a picture as JPEG and decode it again.
 
     Args:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+from jaxtyping import Float32, UInt
 
 from datasets.containers import SNIFF_BYTES, SUFFIXES, Header, JpegInfo, container, exif, sniff
 from datasets.errors import EvidenceError, one_line
@@ -38,7 +39,7 @@ class Evidence:
     width: int
     height: int
     bit_depth: int
-    pixels: np.ndarray
+    pixels: UInt[np.ndarray, "H W 3"]
     jpeg: JpegInfo | None
     exif: dict[str, str]
     icc: bool
@@ -79,7 +80,7 @@ def read_evidence(path: str | os.PathLike, *, max_pixels: int = MAX_PIXELS) -> E
     except MemoryError:
         raise EvidenceError("too large for this machine's memory") from None
     except Exception as error:  # a decoder may raise anything at all on a damaged file
-        raise EvidenceError(f"cannot be decoded: {one_line(error, 120)}") from error
+        raise EvidenceError(f"damaged: cannot be decoded{_detail(error)}") from error
     notes = _notes(name, kind, header, orientation)
     return Evidence(
         name, digest, kind, header.width, header.height, header.bit_depth, pixels, header.jpeg, tags, header.icc, notes
@@ -110,6 +111,12 @@ def _read_file(name: str) -> tuple[bytes, str]:
         raise EvidenceError(error.strerror or error) from None
     except ValueError as error:  # a path with a zero byte
         raise error if isinstance(error, EvidenceError) else EvidenceError(error) from None
+
+
+def _detail(error: Exception) -> str:
+    """Tell what a decoder said, unless it stumbled over the damage itself."""
+    stumbled = isinstance(error, TypeError | LookupError | ArithmeticError | AttributeError | AssertionError)
+    return "" if stumbled else f" ({one_line(error, 120)})"
 
 
 def _irregular(mode: int) -> str:
@@ -155,7 +162,7 @@ def _notes(name: str, kind: str, header: Header, orientation: int | None) -> tup
     return tuple(dict.fromkeys(notes))
 
 
-def float_pixels(pixels: np.ndarray) -> np.ndarray:
+def float_pixels(pixels: np.ndarray) -> Float32[np.ndarray, "..."]:
     """Scale stored pixels to floating point.
 
     Args:

@@ -11,6 +11,7 @@ from typing import NamedTuple
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jaxtyping import Array, Bool, Float32, Int, Int32, Key, UInt8
 
 from datasets.degrade import crop_to_multiple, downscale
 
@@ -24,14 +25,17 @@ class BankArrays(NamedTuple):
         sizes: (N, 2) int32, each picture's own LR height and width.
     """
 
-    hr: jax.Array
-    lr: jax.Array
-    sizes: jax.Array
+    hr: UInt8[Array, "N sH sW 3"]
+    lr: UInt8[Array, "N H W 3"]
+    sizes: Int32[Array, "N 2"]
+
+
+Batch = tuple[Float32[Array, "batch low low 3"], Float32[Array, "batch high high 3"]]
 
 
 def sample(
-    arrays: BankArrays, key: jax.Array, step: jax.Array | int, batch: int, patch_lr: int, scale: int
-) -> tuple[jax.Array, jax.Array]:
+    arrays: BankArrays, key: Key[Array, ""], step: Int[Array, ""] | int, batch: int, patch_lr: int, scale: int
+) -> Batch:
     """Draw the batch of one step; pure, to be traced inside a jitted step.
 
     Args:
@@ -59,8 +63,13 @@ def sample(
 
 
 def _cut(
-    bank: jax.Array, picture: jax.Array, place: jax.Array, turn: jax.Array, patch_lr: int, scale: int
-) -> jax.Array:
+    bank: UInt8[Array, "N H W 3"],
+    picture: Int32[Array, ""],
+    place: Int32[Array, "2"],
+    turn: Bool[Array, "3"],
+    patch_lr: int,
+    scale: int,
+) -> Float32[Array, "side side 3"]:
     """Cut one patch, flip and transpose it, scale it to [0, 1]."""
     zero = jnp.int32(0)
     start = (picture, place[0] * jnp.int32(scale), place[1] * jnp.int32(scale), zero)
@@ -131,7 +140,7 @@ class PatchBank:
         """The bank on the default device, moved there once."""
         return BankArrays(jnp.asarray(self._hr), jnp.asarray(self._lr), jnp.asarray(self._sizes))
 
-    def batch(self, seed: int, step: int, size: int = 16) -> tuple[jax.Array, jax.Array]:
+    def batch(self, seed: int, step: int, size: int = 16) -> Batch:
         """Draw a batch by random access.
 
         Args:

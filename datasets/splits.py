@@ -9,7 +9,7 @@ from typing import TypeVar
 PathT = TypeVar("PathT", bound="str | os.PathLike")
 
 
-def in_validation(photograph: str, fraction: float = 0.2, seed: int = 0) -> bool:
+def in_validation(photograph: str, fraction: float | int = 0.2, seed: int = 0) -> bool:
     """Decide whether a photograph belongs to the validation part.
 
     Args:
@@ -29,7 +29,9 @@ def in_validation(photograph: str, fraction: float = 0.2, seed: int = 0) -> bool
     return int.from_bytes(digest[:8], "big") < fraction * 2**64
 
 
-def split_photographs(paths: Sequence[PathT], fraction: float = 0.2, seed: int = 0) -> tuple[list[PathT], list[PathT]]:
+def split_photographs(
+    paths: Sequence[PathT], fraction: float | int = 0.2, seed: int = 0
+) -> tuple[list[PathT], list[PathT]]:
     """Split files into training and validation by the photograph they show.
 
     Args:
