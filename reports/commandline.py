@@ -1,0 +1,117 @@
+"""What all commands share: one-line errors, safe names, and writing to standard output.
+
+Only the standard library is imported here, so that `--help` answers at once.
+"""
+
+import argparse
+import json
+import os
+import sys
+from collections.abc import Mapping, Sequence
+from typing import Any, NoReturn
+
+ANSWERED = 0
+INCONCLUSIVE = 1
+WRONG = 2
+INTERRUPTED = 130
+BROKEN_PIPE = 141
+
+
+class Parser(argparse.ArgumentParser):
+    """An argument parser that reports a wrong call in one line and knows no abbreviations."""
+
+    def __init__(self, **settings: Any) -> None:
+        settings.setdefault("allow_abbrev", False)
+        super().__init__(**settings)
+
+    def error(self, message: str) -> NoReturn:
+        """Write the mistake as one line and leave with exit code 2."""
+        complain(self.prog, f"{message} (see {self.prog} --help)")
+        raise SystemExit(WRONG)
+
+
+class VersionAction(argparse.Action):
+    """The option `--version`; the version is looked up only when it is asked for."""
+
+    def __init__(self, option_strings: Sequence[str], dest: str = argparse.SUPPRESS, **_: Any) -> None:
+        super().__init__(option_strings, dest, nargs=0, default=argparse.SUPPRESS, help="show the version and leave")
+
+    def __call__(self, parser: argparse.ArgumentParser, *_: Any) -> NoReturn:
+        """Write name and version to standard output."""
+        from importlib.metadata import version
+
+        emit(f"whorl {version('whorl')}")
+        raise SystemExit(ANSWERED)
+
+
+def printable(text: str) -> str:
+    r"""Return `text` on one line, with everything that is not printable escaped.
+
+    Bytes that are not valid in a file name's encoding appear as `\xff`, a newline as `\n`, and invisible direction
+    marks, which can make a name look like another one, as `\u202e`.
+    """
+    return "".join(character if character.isprintable() else _escaped(character) for character in text)
+
+
+def _escaped(character: str) -> str:
+    code = ord(character)
+    if 0xDC80 <= code <= 0xDCFF:  # a byte that os.fsdecode could not decode
+        return f"\\x{code - 0xDC00:02x}"
+    return character.encode("unicode_escape").decode("ascii")
+
+
+def reason_of(error: BaseException) -> str:
+    """Say in one line what went wrong, without the name of a file that the caller names anyway.
+
+    Args:
+        error: What was raised; a `ValueError` or `OSError` is a user's mistake or the system's, anything else ours.
+    """
+    if isinstance(error, OSError) and error.strerror:
+        return error.strerror
+    if isinstance(error, MemoryError):
+        return "not enough memory"
+    said = " ".join(str(error).split())
+    if isinstance(error, ValueError | OSError) and said:
+        return printable(said)
+    return printable(f"internal error: {type(error).__name__}{': ' if said else ''}{said}")
+
+
+def complain(prog: str, message: str) -> None:
+    """Write one line to standard error, behind the command's name."""
+    sys.stderr.write(f"{prog}: {printable(message)}\n")
+    sys.stderr.flush()
+
+
+def emit(text: str) -> None:
+    """Write `text` to standard output at once; a line break is added where there is none."""
+    sys.stdout.write(text if text.endswith("\n") else text + "\n")
+    sys.stdout.flush()
+
+
+def emit_json(value: Mapping[str, Any] | Sequence[Any]) -> None:
+    r"""Write one value as one line of JSON.
+
+    The line is pure ASCII: a name that is not valid text survives as `\udcff`, and no terminal setting changes a byte.
+
+    Raises:
+        ValueError: A number in it is not finite.
+    """
+    emit(json.dumps(value, allow_nan=False))
+
+
+def forget_output() -> None:
+    """Send standard output nowhere from here on, so that leaving does not fail a second time on a closed pipe."""
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, sys.stdout.fileno())
+    os.close(nowhere)
+
+
+def positive_int(text: str) -> int:
+    """Parse an option that counts something."""
+    try:
+        value = int(text)
+    except ValueError:
+        value = 0
+    if value < 1:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number above 0")
+    return value

@@ -1,0 +1,190 @@
+"""`attribute IMAGE...`: which network or kernel enlarged each image, and how strong that evidence is."""
+
+import argparse
+import functools
+import sys
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+from reports.commandline import (
+    ANSWERED,
+    INCONCLUSIVE,
+    WRONG,
+    Parser,
+    VersionAction,
+    complain,
+    emit_json,
+    positive_int,
+)
+
+PRIORS = ("upscaled", "unknown_given_upscaled")
+MAX_PIXELS = 200_000_000
+
+EPILOG = """\
+exit codes: 0 every image got a verdict; 1 at least one verdict is `inconclusive`; 2 at least one file could not be
+read, or the call was wrong (2 goes before 1).
+
+An image that shows no sign of upscaling is not thereby a photograph, and a network that is not enrolled cannot be
+named: see the README on what the answer does and does not claim."""
+
+
+def main(argv: Sequence[str], prog: str = "attribute", make: Callable[..., Callable[[Any], Any]] | None = None) -> int:
+    """Answer for every file that the command line names.
+
+    Args:
+        argv: The command's arguments.
+        prog: The command's name in messages.
+        make: Makes what gives the result for one piece of evidence, from the options; by default the shipped
+            reference's `fingerprint.Attributor`.
+
+    Returns:
+        The exit code: 0, 1 or 2, as `--help` says.
+    """
+    options = _parser(prog).parse_args(argv)
+    return _run(options, prog, make or _attributor)
+
+
+def _parser(prog: str) -> Parser:
+    parser = Parser(
+        prog=prog,
+        description="Tell which super-resolution network or interpolation kernel enlarged each image, how it was built, "
+        "and how strong that evidence is.",
+        epilog=EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    add = parser.add_argument
+    add("images", nargs="+", metavar="IMAGE", help="a picture file, or a folder, which is searched for pictures")
+    add("--json", action="store_true", help="write one JSON object a line instead of tables")
+    add(
+        "--prior",
+        action="append",
+        type=_prior,
+        default=[],
+        metavar="NAME=P",
+        help=f"prior probability of {' or '.join(PRIORS)}, between 0 and 1; may be given once for each name",
+    )
+    add(
+        "--max-pixels",
+        type=positive_int,
+        default=MAX_PIXELS,
+        metavar="N",
+        help="refuse an image of more pixels than this before decoding it (default: %(default)s)",
+    )
+    add("--reference", type=Path, metavar="PATH", help="compare with this fitted reference, not with the shipped one")
+    add("--quiet", action="store_true", help="no progress bar; errors and answers are still written")
+    add("--version", action=VersionAction)
+    return parser
+
+
+def _prior(text: str) -> tuple[str, float]:
+    name, _, number = text.partition("=")
+    if name not in PRIORS:
+        raise argparse.ArgumentTypeError(f"{text!r} does not begin with {' or '.join(f'{prior}=' for prior in PRIORS)}")
+    try:
+        value = float(number)
+    except ValueError:
+        value = float("nan")
+    if not 0.0 < value < 1.0:
+        raise argparse.ArgumentTypeError(f"{number!r} is no probability above 0 and below 1 for {name}")
+    return name, value
+
+
+def _run(options: argparse.Namespace, prog: str, make: Callable[..., Callable[[Any], Any]]) -> int:
+    from reports.batch import Failure, in_order
+    from reports.progress import Bar
+
+    _check(options)
+    found = list(_found(options.images))
+    attribute = _Late(functools.partial(make, options))
+    write = emit_json if options.json else _table_writer()
+    code = ANSWERED
+    with Bar(len(found), quiet=options.quiet) as bar:
+        for answer in in_order(found, _reader(options.max_pixels), attribute):
+            with bar.step():
+                if isinstance(answer, Failure):
+                    complain(prog, f"{answer.path}: {answer.reason}")
+                    code = WRONG
+                    continue
+                write(answer.to_json() if options.json else answer)
+            if answer.verdict == "inconclusive":
+                code = max(code, INCONCLUSIVE)
+    return code
+
+
+def _check(options: argparse.Namespace) -> None:
+    """Refuse what is wrong with the call itself before any image is read."""
+    if options.reference is not None and not options.reference.exists():
+        raise ValueError(f"--reference {options.reference}: there is no such file or folder")
+    names = [name for name, _ in options.prior]
+    for name in names:
+        if names.count(name) > 1:
+            raise ValueError(f"--prior {name} is given more than once")
+
+
+def _found(images: Sequence[str]) -> Iterator[Any]:
+    from datasets import InputError, find_images
+    from reports.batch import Found
+
+    for item in find_images(images):
+        yield Found(item.path, item.reason) if isinstance(item, InputError) else Found(item)
+
+
+def _reader(max_pixels: int) -> Callable[[str], Any]:
+    from datasets import read_evidence
+
+    return functools.partial(read_evidence, max_pixels=max_pixels)
+
+
+def _attributor(options: argparse.Namespace) -> Callable[[Any], Any]:
+    """Load the reference and what computes with it."""
+    from fingerprint import Attributor
+    from fingerprint.result import Priors
+
+    return Attributor(reference=options.reference, priors=Priors(**dict(options.prior))).attribute
+
+
+class _Late:
+    """Makes what attributes when the first image has been read, once for all threads.
+
+    A call in which no file can be read then costs no more than reading, and the reference loads while the second image
+    is being decoded. Where making it fails, every image gets that reason.
+
+    Args:
+        make: Returns the function that gives the result for one piece of evidence.
+    """
+
+    def __init__(self, make: Callable[[], Callable[[Any], Any]]) -> None:
+        self._make = make
+        self._lock = threading.Lock()
+        self._made: Callable[[Any], Any] | None = None
+        self._error: Exception | None = None
+
+    def __call__(self, evidence: Any) -> Any:
+        """Return the result for one piece of evidence."""
+        with self._lock:
+            if self._error is not None:
+                raise self._error
+            if self._made is None:
+                try:
+                    self._made = self._make()
+                except Exception as error:
+                    self._error = error
+                    raise
+        return self._made(evidence)
+
+
+def _table_writer() -> Callable[[Any], None]:
+    """Return what writes one result as a table."""
+    console = None
+
+    def write(result: Any) -> None:
+        nonlocal console
+        from reports.terminal import console_for, render
+
+        console = console or console_for(sys.stdout)
+        console.print(render(result))
+        sys.stdout.flush()
+
+    return write

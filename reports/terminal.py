@@ -1,0 +1,148 @@
+"""The typed result as a person reads it in a terminal: verdict first, then sources, parameters, notes."""
+
+from collections.abc import Iterable
+from typing import TextIO
+
+from rich.console import Console, Group, RenderableType
+from rich.padding import Padding
+from rich.table import Table
+from rich.text import Text
+
+from fingerprint.result import Parameter, Result
+from reports.commandline import printable
+
+PIPED_WIDTH = 100
+UNKNOWN = "not known"
+
+_SENTENCES = {
+    "known_source": "upscaled, and of the enrolled sources by {source}",
+    "unknown_source": "upscaled, by none of the enrolled sources",
+    "not_upscaled": "no sign of upscaling",
+    "inconclusive": "this image allows no answer",
+}
+_STYLES = {
+    "known_source": "bold magenta",
+    "unknown_source": "bold yellow",
+    "not_upscaled": "bold green",
+    "inconclusive": "bold",
+}
+_LABELS = {
+    "scale": "scale",
+    "architecture": "architecture",
+    "loss": "loss",
+    "training_data": "training data",
+    "log10_parameters": "parameters",
+}
+
+
+def console_for(stream: TextIO) -> Console:
+    """Return a console that writes plain text of a fixed width where `stream` is no terminal.
+
+    The environment variable `NO_COLOR` is obeyed, as rich does.
+    """
+    width = None if stream.isatty() else PIPED_WIDTH
+    return Console(file=stream, width=width, highlight=False, markup=False, emoji=False, soft_wrap=False)
+
+
+def render(result: Result) -> RenderableType:
+    """Return what to print for one image."""
+    parts: list[RenderableType] = [_heading(result), _verdict(result), Text(), _sources(result), Text()]
+    parts.append(_parameters(result))
+    if result.image.notes:
+        parts += [Text(), _notes(result.image.notes)]
+    return Group(*parts, Text())
+
+
+def _heading(result: Result) -> Text:
+    image = result.image
+    facts = [f"{image.width} × {image.height}", image.format, f"{image.bit_depth} bit"]
+    if image.jpeg_quality is not None:
+        facts.append(f"JPEG quality {image.jpeg_quality}")
+    text = Text(printable(image.path), style="bold underline", overflow="fold")
+    text.append(f"  {', '.join(facts)}", style="not bold not underline dim")
+    return text
+
+
+def _verdict(result: Result) -> RenderableType:
+    sentence = _SENTENCES[result.verdict]
+    if result.verdict == "known_source":
+        sentence = sentence.format(source=printable(result.candidates[0].source))
+    text = Text(result.verdict.replace("_", " ").upper(), style=_STYLES[result.verdict])
+    text.append(f": {sentence}", style="not bold default")
+    return Padding(text, (0, 0, 0, 2), expand=False)
+
+
+def _sources(result: Result) -> RenderableType:
+    table = _table()
+    table.add_column("source", overflow="fold")
+    table.add_column("probability", justify="right", no_wrap=True)
+    table.add_column("log10 LR", justify="right", no_wrap=True)
+    for place, candidate in enumerate(result.candidates):
+        style = "bold" if place == 0 and result.verdict == "known_source" else None
+        row = (printable(candidate.source), _probability(candidate.probability), _log_ratio(candidate.log10_lr))
+        table.add_row(*row, style=style)
+    upscaled = result.upscaled
+    table.add_row("upscaled by anything", _probability(upscaled.probability), _log_ratio(upscaled.log10_lr))
+    return Padding(table, (0, 0, 0, 2), expand=False)
+
+
+def _parameters(result: Result) -> RenderableType:
+    table = _table()
+    table.add_column("parsed", no_wrap=True)
+    table.add_column("value", overflow="fold")
+    table.add_column("probability", justify="right", no_wrap=True)
+    for name, parameter in result.parameters.items():
+        value = _network_size(parameter) if name == "log10_parameters" else _value(parameter)
+        chance = (parameter.probabilities or {}).get(str(parameter.value))
+        known = parameter.value is not None
+        shown = "" if chance is None or not known else _probability(chance)
+        table.add_row(_LABELS.get(name, name), value, shown, style=None if known else "dim")
+    return Padding(table, (0, 0, 0, 2), expand=False)
+
+
+def _notes(notes: Iterable[str]) -> RenderableType:
+    lines = [Text("notes", style="dim"), *(Text(printable(note)) for note in notes)]
+    return Padding(Group(*lines), (0, 0, 0, 2), expand=False)
+
+
+def _table() -> Table:
+    return Table(box=None, padding=(0, 3, 0, 0), pad_edge=False, header_style="dim")
+
+
+def _value(parameter: Parameter) -> str:
+    if parameter.value is None:
+        return UNKNOWN
+    value = printable(str(parameter.value))
+    if parameter.interval is None or parameter.interval[0] == parameter.interval[1]:
+        return value
+    return f"{value} ({parameter.interval[0]:g} to {parameter.interval[1]:g})"
+
+
+def _network_size(parameter: Parameter) -> str:
+    if not isinstance(parameter.value, int | float):
+        return UNKNOWN
+    value = f"about {_count(float(parameter.value))}"
+    if parameter.interval is None:
+        return value
+    low, high = parameter.interval
+    return f"{value} ({_count(low)} to {_count(high)})"
+
+
+def _count(log10: float) -> str:
+    """Write a number of parameters to two digits: 5.5 is 320,000."""
+    number = 10.0**log10
+    digits = max(0, len(str(int(number))) - 2)
+    return f"{round(number, -digits):,.0f}"
+
+
+def _probability(value: float) -> str:
+    """Write a probability so that neither certainty nor impossibility is claimed by rounding."""
+    if 0.0 < value < 0.001:
+        return "< 0.001"
+    if 0.999 < value < 1.0:
+        return "> 0.999"
+    return f"{value:.3f}"
+
+
+def _log_ratio(value: float) -> str:
+    return f"{value:+.2f}"
