@@ -49,8 +49,8 @@ def main(argv: Sequence[str], prog: str = "attribute", make: Callable[..., Calla
 def _parser(prog: str) -> Parser:
     parser = Parser(
         prog=prog,
-        description="Tell which super-resolution network or interpolation kernel enlarged each image, how it was built, "
-        "and how strong that evidence is.",
+        description="Tell which super-resolution network or interpolation kernel enlarged each image, how it was\n"
+        "built, and how strong that evidence is.",
         epilog=EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )

@@ -40,10 +40,13 @@ def main(argv: Sequence[str], prog: str = "whorl bench") -> int:
     Raises:
         ValueError: `attribute` failed on a picture that was made for it.
     """
-    parser = Parser(prog=prog, description="Measure the speed and memory of `attribute`: every figure is the median of "
-                    "cold processes on pictures made for it in a temporary folder.")  # fmt: skip
+    parser = Parser(
+        prog=prog,
+        description="Measure the speed and memory of `attribute`: every figure is the median of cold processes on "
+        "pictures made for it in a temporary folder.",
+    )
     parser.add_argument("--runs", type=positive_int, default=3, metavar="N", help="processes a figure (default: 3)")
-    parser.add_argument("--images", type=positive_int, default=100, metavar="N", help="images in one call (default: 100)")
+    parser.add_argument("--images", type=positive_int, default=100, metavar="N", help="images a call (default: 100)")
     parser.add_argument("--json", action="store_true", help="write one JSON object")
     options = parser.parse_args(argv)
     with tempfile.TemporaryDirectory(prefix="whorl-bench-") as folder:
@@ -118,7 +121,7 @@ def run_cold(arguments: Sequence[str]) -> Run:
     return Run(seconds, peak)
 
 
-# The system gives the memory of a process's children as a maximum over all of them, so each run has a parent of its own.
+# The system gives the memory of children as a maximum over all of them, so each run has a parent of its own.
 _PROBE = """
 import json, resource, subprocess, sys, time
 command = [sys.executable, "-c", "import sys; from reports.cli import attribute_main; sys.exit(attribute_main())"]

@@ -23,7 +23,7 @@ def main(argv: Sequence[str], prog: str = "whorl datasets") -> int:
     parser = Parser(prog=prog, description="Look at picture files as the tool reads them.")
     commands = parser.add_subparsers(metavar="COMMAND", required=True)
     inspect = commands.add_parser("inspect", help="show what each file is", description=_inspect.__doc__)
-    inspect.add_argument("images", nargs="+", metavar="IMAGE", help="a picture file, or a folder to search for pictures")
+    inspect.add_argument("images", nargs="+", metavar="IMAGE", help="a picture file, or a folder of them")
     inspect.add_argument("--json", action="store_true", help="write one JSON object a line")
     inspect.add_argument(
         "--max-pixels",
