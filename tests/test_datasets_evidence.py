@@ -191,7 +191,7 @@ def test_pixels_cannot_be_changed(tmp_path):
 
 def test_float_pixels_spans_zero_to_one():
     eight = np.array([[[0, 51, 255]]], np.uint8)
-    np.testing.assert_array_equal(float_pixels(eight), np.float32([[[0, 0.2, 1]]]))
+    np.testing.assert_array_equal(float_pixels(eight), np.array([[[0, 0.2, 1]]], np.float32))
     sixteen = float_pixels(np.array([[[0, 13107, 65535]]], np.uint16))
     assert sixteen.dtype == np.float32 and sixteen[0, 0, 1] == np.float32(0.2)
     with pytest.raises(ValueError, match="float64"):

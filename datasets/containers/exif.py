@@ -78,6 +78,8 @@ def _value(block: bytes, entry: Entry, how: Layout) -> str:
         if entry.kind == 7 and not all(c.isprintable() and c != "\ufffd" for c in decoded):
             return f"{entry.count} bytes"
         return "".join(c if c.isprintable() else " " for c in decoded).strip()
+    if entry.kind == 1 and entry.count > 16:
+        return f"{entry.count} bytes"
     try:
         values = numbers(block, entry, how, 16)
     except struct.error:
