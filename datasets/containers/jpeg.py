@@ -90,18 +90,22 @@ def read(data: bytes, max_pixels: int) -> Header:
             header.notes.append(f"trailing: {len(data) - end} bytes after the image ignored")
     if frame is None or not scans:
         raise EvidenceError("damaged: the JPEG holds no picture")
-    if (
-        8 * coded < header.width * header.height // 64 and not frame.arithmetic
-    ):  # Huffman codes take a bit a block at least
+    header.core = b"".join(core)
+    _finish(header, frame, tables, coded)
+    return header
+
+
+def _finish(header: Header, frame: _Frame, tables: dict[int, tuple[int, ...]], coded: int) -> None:
+    """Judge the picture by its frame, its tables and how many bytes of coefficients there are."""
+    blocks = header.width * header.height // 64
+    if 8 * coded < blocks and not frame.arithmetic:  # Huffman codes take at least one bit a block
         raise truncated("the JPEG's data cannot fill its pixels")
     header.jpeg = _info(frame, tables)
     header.extra["one_pass"] = not (frame.progressive or frame.arithmetic)
-    header.core = b"".join(core)
     if len(frame.parts) == 1:
         header.notes.append("grey: one channel, repeated for red, green and blue")
     if len(frame.parts) == 4:
         header.notes.append("cmyk: converted by red = (255-C)(255-K)/255 and so on, without an ICC profile")
-    return header
 
 
 def markers(data: bytes) -> Iterator[tuple[int, int, int]]:

@@ -2,6 +2,7 @@
 
 import struct
 from collections.abc import Iterator
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -9,6 +10,16 @@ from datasets.containers.header import Header, check_size, truncated
 from datasets.errors import EvidenceError
 
 _MAX_CHUNKS = 100_000
+
+
+@dataclass
+class _Found:
+    """What the chunks have shown so far: the canvas, the first picture's chunk, its alpha plane, how many frames."""
+
+    canvas: tuple[int, int] | None = None
+    picture: tuple[bytes, bytes] | None = None
+    alpha: bool = False
+    frames: int = 0
 
 
 def read(data: bytes, max_pixels: int) -> Header:
@@ -29,40 +40,47 @@ def read(data: bytes, max_pixels: int) -> Header:
     end = 8 + struct.unpack_from("<I", data, 4)[0]
     if end > len(data):
         raise truncated("the WebP ends inside its data")
-    header, canvas, picture, alpha, frames = Header(0, 0), None, None, False, 0
+    header, found = Header(0, 0), _Found()
     for kind, body in _chunks(data, 12, end):
-        if kind == b"VP8X" and len(body) >= 10:
-            canvas = (1 + int.from_bytes(body[4:7], "little"), 1 + int.from_bytes(body[7:10], "little"))
-            check_size(*canvas, max_pixels)
-        elif kind == b"ANMF":
-            frames += 1
-            if picture is None:
-                picture, alpha = _frame(body)
-        elif kind in (b"VP8 ", b"VP8L") and picture is None:
-            picture = (kind, bytes(body))
-        elif kind == b"ALPH":
-            alpha = True
-        elif kind == b"EXIF" and header.exif is None:
-            header.exif = bytes(body).removeprefix(b"Exif\x00\x00")
-        header.icc |= kind == b"ICCP"
-    if picture is None:
+        _collect(header, found, kind, body)
+        if kind == b"VP8X" and found.canvas:
+            check_size(*found.canvas, max_pixels)
+    if found.picture is None:
         raise EvidenceError("damaged: the WebP holds no picture")
-    header.width, header.height, inner_alpha = _size(*picture)
+    header.width, header.height, inner_alpha = _size(*found.picture)
     check_size(header.width, header.height, max_pixels)
-    if picture[0] == b"VP8 " and 8 * len(picture[1]) < header.width * header.height // 256:
+    if found.picture[0] == b"VP8 " and 8 * len(found.picture[1]) < header.width * header.height // 256:
         raise truncated(
             "the WebP's data cannot fill its pixels"
         )  # each 16x16 block codes its modes in two bits or more
-    if alpha or inner_alpha:
+    if found.alpha or inner_alpha:
         header.notes.append("alpha: transparency dropped, colours as stored")
-    if frames > 1:
-        header.notes.append(f"frames: {frames} in the file, only the first is read")
-    if frames and canvas not in (None, (header.width, header.height)):
-        header.notes.append(f"frames: the first frame covers part of a {canvas[0]}x{canvas[1]} canvas")
+    if found.frames > 1:
+        header.notes.append(f"frames: {found.frames} in the file, only the first is read")
+    if found.frames and found.canvas and found.canvas != (header.width, header.height):
+        header.notes.append(f"frames: the first frame covers part of a {found.canvas[0]}x{found.canvas[1]} canvas")
     if end + end % 2 < len(data):
         header.notes.append(f"trailing: {len(data) - end - end % 2} bytes after the image ignored")
-    header.core = _riff(*picture)
+    header.core = _riff(*found.picture)
     return header
+
+
+def _collect(header: Header, found: _Found, kind: bytes, body: memoryview) -> None:
+    """Take from one chunk what it says about the first picture."""
+    if kind == b"VP8X" and len(body) >= 10:
+        found.canvas = (1 + int.from_bytes(body[4:7], "little"), 1 + int.from_bytes(body[7:10], "little"))
+    elif kind == b"ANMF":
+        found.frames += 1
+        if found.picture is None:
+            found.picture, found.alpha = _frame(body)
+    elif kind in (b"VP8 ", b"VP8L") and found.picture is None:
+        found.picture = (kind, bytes(body))
+    elif kind == b"ALPH":
+        found.alpha = True
+    elif kind == b"EXIF" and header.exif is None:
+        header.exif = bytes(body).removeprefix(b"Exif\x00\x00")
+    elif kind == b"ICCP":
+        header.icc = True
 
 
 def _chunks(data: bytes | memoryview, position: int, end: int) -> Iterator[tuple[bytes, memoryview]]:
