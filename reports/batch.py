@@ -22,6 +22,15 @@ class Failure:
 
 
 @dataclass(frozen=True)
+class Answer:
+    """A file's result, and the text that shows it."""
+
+    path: str
+    result: Any
+    text: str
+
+
+@dataclass(frozen=True)
 class Found:
     """A file to answer for, or the reason why a name on the command line stands for none."""
 
@@ -33,9 +42,10 @@ def in_order(
     found: Iterable[Found],
     read: Callable[[str], Any],
     attribute: Callable[[Any], Any],
+    shown: Callable[[Any], str],
     workers: int | None = None,
-) -> Iterator[Any]:
-    """Yield one result or `Failure` for each item of `found`, in its order.
+) -> Iterator[Answer | Failure]:
+    """Yield one `Answer` or `Failure` for each item of `found`, in its order.
 
     One image is decoded while at most `workers` others are being analysed, so no more than `workers` + 1 decoded images
     exist at once; one of `LARGE_PIXELS` or more is analysed while nothing else is in memory. An exception of any kind
@@ -45,6 +55,7 @@ def in_order(
         found: What to answer for.
         read: Decodes a file into evidence with `width` and `height`.
         attribute: Gives the result for one piece of evidence; called from several threads.
+        shown: Writes a result as text; called from this thread alone.
         workers: Number of threads, by default one a core and at most `WORKERS`.
     """
     workers = workers or min(WORKERS, os.cpu_count() or 1)
@@ -53,17 +64,17 @@ def in_order(
     try:
         for item in found:
             while waiting and waiting[0].done():
-                yield waiting.popleft().result()
+                yield _shown(waiting.popleft().result(), shown)
             evidence = _evidence(item, read)
             large = not isinstance(evidence, Failure) and evidence.width * evidence.height >= LARGE_PIXELS
             while waiting and (large or len(waiting) >= workers):
-                yield waiting.popleft().result()
+                yield _shown(waiting.popleft().result(), shown)
             waiting.append(pool.submit(_answer, item.path, evidence, attribute))
             del evidence
             if large:
-                yield waiting.popleft().result()
+                yield _shown(waiting.popleft().result(), shown)
         while waiting:
-            yield waiting.popleft().result()
+            yield _shown(waiting.popleft().result(), shown)
     finally:
         pool.shutdown(wait=False, cancel_futures=True)
 
@@ -77,10 +88,20 @@ def _evidence(item: Found, read: Callable[[str], Any]) -> Any:
         return Failure(item.path, reason_of(error))
 
 
-def _answer(path: str, evidence: Any, attribute: Callable[[Any], Any]) -> Any:
+def _answer(path: str, evidence: Any, attribute: Callable[[Any], Any]) -> tuple[str, Any]:
     if isinstance(evidence, Failure):
-        return evidence
+        return path, evidence
     try:
-        return attribute(evidence)
+        return path, attribute(evidence)
+    except Exception as error:
+        return path, Failure(path, reason_of(error))
+
+
+def _shown(answer: tuple[str, Any], shown: Callable[[Any], str]) -> Answer | Failure:
+    path, result = answer
+    if isinstance(result, Failure):
+        return result
+    try:
+        return Answer(path, result, shown(result))
     except Exception as error:
         return Failure(path, reason_of(error))

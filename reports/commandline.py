@@ -88,15 +88,24 @@ def emit(text: str) -> None:
     sys.stdout.flush()
 
 
-def emit_json(value: Mapping[str, Any] | Sequence[Any]) -> None:
-    r"""Write one value as one line of JSON.
+def json_line(value: Mapping[str, Any] | Sequence[Any]) -> str:
+    r"""Return one value as one line of JSON, without the line break.
 
     The line is pure ASCII: a name that is not valid text survives as `\udcff`, and no terminal setting changes a byte.
 
     Raises:
         ValueError: A number in it is not finite.
     """
-    emit(json.dumps(value, allow_nan=False))
+    return json.dumps(value, allow_nan=False)
+
+
+def emit_json(value: Mapping[str, Any] | Sequence[Any]) -> None:
+    """Write one value as one line of JSON to standard output at once.
+
+    Raises:
+        ValueError: A number in it is not finite.
+    """
+    emit(json_line(value))
 
 
 def forget_output() -> None:

@@ -1,7 +1,7 @@
 """The typed result as a person reads it in a terminal: verdict first, then sources, parameters, notes."""
 
 from collections.abc import Iterable
-from typing import TextIO
+from typing import Any
 
 from rich.console import Console, Group, RenderableType
 from rich.padding import Padding
@@ -35,8 +35,8 @@ _LABELS = {
 }
 
 
-def console_for(stream: TextIO) -> Console:
-    """Return a console that writes plain text of a fixed width where `stream` is no terminal.
+def console_for(stream: Any) -> Console:
+    """Return a console for a text stream: plain text of a fixed width where `stream` is no terminal.
 
     The environment variable `NO_COLOR` is obeyed, as rich does.
     """

@@ -5,6 +5,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from jaxtyping import install_import_hook
 
 # These are read when jax is first imported, so they are set before any test module can do so. Commands that a test
 # starts as processes of their own inherit them.
@@ -18,6 +19,12 @@ os.environ.setdefault("MPLBACKEND", "Agg")
 
 if "jax" in sys.modules:
     raise pytest.UsageError("jax was imported before tests/conftest.py could set two devices and strict promotion")
+
+# Every call into our packages is checked against its annotations, shapes included. As for a static checker, an int may
+# stand where a float is asked for. (pytest's own option for this cannot name several packages and a setting.)
+PACKAGES = ("datasets", "model_zoo", "spectra", "fingerprint", "reports")
+CHECKER = "beartype.beartype(conf=beartype.BeartypeConf(is_pep484_tower=True))"
+install_import_hook(PACKAGES, CHECKER)
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 
@@ -64,4 +71,4 @@ def data_root() -> Path:
 @pytest.fixture
 def update_golden(request: pytest.FixtureRequest) -> bool:
     """Whether golden files are to be written anew (`--update-golden`)."""
-    return request.config.getoption("--update-golden")
+    return bool(request.config.getoption("--update-golden"))

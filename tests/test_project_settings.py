@@ -8,6 +8,7 @@ import warnings
 from pathlib import Path
 
 import pytest
+from jaxtyping import TypeCheckError
 
 
 @pytest.mark.parametrize("package", ["datasets", "model_zoo", "spectra", "fingerprint", "reports"])
@@ -37,8 +38,8 @@ def test_promotion_is_strict() -> None:
     import jax
     import jax.numpy as jnp
 
-    assert jax.config.jax_numpy_dtype_promotion == "strict"
-    assert jax.config.jax_numpy_rank_promotion == "raise"
+    assert jax.config.read("jax_numpy_dtype_promotion") == "strict"
+    assert jax.config.read("jax_numpy_rank_promotion") == "raise"
     with pytest.raises(ValueError, match="rank_promotion"):
         _ = jnp.zeros((2, 3)) + jnp.zeros(3)
 
@@ -65,3 +66,10 @@ def test_ci_takes_its_line_from_the_readme(repository: Path) -> None:
     assert commands[0].endswith("attribute reports/samples/sample.png")
     assert "-m pytest" in commands[1]
     assert lines.index(commands[1]) < 25, "the set-up commands left the README's first screen"
+
+
+def test_annotations_are_checked() -> None:
+    from reports.commandline import printable
+
+    with pytest.raises(TypeCheckError):
+        printable(3)  # pyright: ignore[reportArgumentType]

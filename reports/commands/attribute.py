@@ -15,7 +15,8 @@ from reports.commandline import (
     Parser,
     VersionAction,
     complain,
-    emit_json,
+    emit,
+    json_line,
     positive_int,
 )
 
@@ -98,19 +99,25 @@ def _run(options: argparse.Namespace, prog: str, make: Callable[..., Callable[[A
     _check(options)
     found = list(_found(options.images))
     attribute = _Late(functools.partial(make, options))
-    write = emit_json if options.json else _table_writer()
+    shown = _json if options.json else _table()
     code = ANSWERED
     with Bar(len(found), quiet=options.quiet) as bar:
-        for answer in in_order(found, _reader(options.max_pixels), attribute):
+        for answer in in_order(found, _reader(options.max_pixels), attribute, shown):
             with bar.step():
                 if isinstance(answer, Failure):
                     complain(prog, f"{answer.path}: {answer.reason}")
-                    code = WRONG
-                    continue
-                write(answer.to_json() if options.json else answer)
-            if answer.verdict == "inconclusive":
-                code = max(code, INCONCLUSIVE)
+                else:
+                    emit(answer.text)
+            code = max(code, _code(answer))
     return code
+
+
+def _code(answer: Any) -> int:
+    from reports.batch import Failure
+
+    if isinstance(answer, Failure):
+        return WRONG
+    return INCONCLUSIVE if answer.result.verdict == "inconclusive" else ANSWERED
 
 
 def _check(options: argparse.Namespace) -> None:
@@ -175,16 +182,21 @@ class _Late:
         return self._made(evidence)
 
 
-def _table_writer() -> Callable[[Any], None]:
-    """Return what writes one result as a table."""
+def _json(result: Any) -> str:
+    return json_line(result.to_json())
+
+
+def _table() -> Callable[[Any], str]:
+    """Return what writes one result as a table, made for standard output."""
     console = None
 
-    def write(result: Any) -> None:
+    def shown(result: Any) -> str:
         nonlocal console
         from reports.terminal import console_for, render
 
         console = console or console_for(sys.stdout)
-        console.print(render(result))
-        sys.stdout.flush()
+        with console.capture() as capture:
+            console.print(render(result))
+        return "\n".join(line.rstrip() for line in capture.get().splitlines()) + "\n"
 
-    return write
+    return shown
