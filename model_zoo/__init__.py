@@ -1,1 +1,66 @@
-"""placeholder, see ARCHITECTURE.md"""
+"""The super-resolution networks, their training, and those that ship.
+
+Names are loaded when they are first used: listing networks needs nothing beyond the standard library.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from model_zoo.config import TrainConfig
+    from model_zoo.evaluation import set5_psnr
+    from model_zoo.functional import Functional, build, count_parameters, initialise
+    from model_zoo.manifests import Manifest, list_networks
+    from model_zoo.metrics import psnr_luma
+    from model_zoo.network import Network, load
+    from model_zoo.registry import ARCHITECTURES, Registry
+    from model_zoo.runs import run
+    from model_zoo.training import NonFiniteLossError, Progress, train
+
+_HOMES = {
+    "config": ("TrainConfig",),
+    "evaluation": ("set5_psnr",),
+    "functional": ("Functional", "build", "count_parameters", "initialise"),
+    "manifests": ("Manifest", "list_networks"),
+    "metrics": ("psnr_luma",),
+    "network": ("Network", "load"),
+    "registry": ("ARCHITECTURES", "Registry"),
+    "runs": ("run",),
+    "training": ("NonFiniteLossError", "Progress", "train"),
+}
+_HOME_OF = {name: module for module, names in _HOMES.items() for name in names}
+
+
+def __getattr__(name: str) -> Any:
+    """Load a public name from its module."""
+    if name not in _HOME_OF:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value = getattr(import_module(f"{__name__}.{_HOME_OF[name]}"), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    """List the public names."""
+    return sorted(_HOME_OF)
+
+
+__all__ = [
+    "ARCHITECTURES",
+    "Functional",
+    "Manifest",
+    "Network",
+    "NonFiniteLossError",
+    "Progress",
+    "Registry",
+    "TrainConfig",
+    "build",
+    "count_parameters",
+    "initialise",
+    "list_networks",
+    "load",
+    "psnr_luma",
+    "run",
+    "set5_psnr",
+    "train",
+]
