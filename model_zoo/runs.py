@@ -1,0 +1,191 @@
+"""A training run as a folder: what it was is written before its first step, what came of it after its last."""
+
+import datetime
+import hashlib
+import importlib.metadata
+import json
+import platform
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+
+import datasets
+from model_zoo.config import TrainConfig, canonical_json
+from model_zoo.evaluation import bicubic, set5_psnr
+from model_zoo.functional import Functional, Params, as_float32, count_parameters
+from model_zoo.manifests import Manifest
+from model_zoo.network import Network
+from model_zoo.training import Progress, train
+from model_zoo.weights import encode_weights, write_atomically
+
+_HALF_COST = 0.005  # dB on Set5 that storing float16 may cost
+_PACKAGES = ("whorl", "jax", "jaxlib", "flax", "optax", "orbax-checkpoint", "numpy", "pillow")
+_COLOUR = {
+    "rgb": "RGB in, RGB out",
+    "luma": "luma (BT.601) by the network, chroma by bicubic interpolation",
+}
+
+
+def run_folder(config: TrainConfig, root: Path) -> Path:
+    """Where a run is kept."""
+    return root / f"{config.name}-{config.run_id()}"
+
+
+def run(config: TrainConfig, root: Path, *, report: Callable[[Progress], None] | None = None) -> tuple[Path, Manifest]:
+    """Trains a network, or goes on where an earlier call was interrupted, and writes the finished files.
+
+    The folder `NAME-RUNID` holds `run.json` (config, versions, hashes of the pictures; written before step 0),
+    `checkpoints/`, `metrics.jsonl`, and in the end `NAME.safetensors` with its manifest `NAME.json`.
+
+    Args:
+        config: the run.
+        root: folder of all runs.
+        report: called at every log boundary.
+
+    Returns:
+        The path of the weights and the manifest.
+
+    Raises:
+        ValueError: if the config does not fit, the pictures are not those the run began with, or the loss is not
+            finite.
+        OSError: if the pictures are missing or the folder cannot be written.
+    """
+    corpus = _corpus(config.data)
+    folder = run_folder(config, root)
+    folder.mkdir(parents=True, exist_ok=True)
+    _describe(config, corpus, folder / "run.json")
+    bank = datasets.PatchBank([datasets.read_evidence(path).pixels for path in corpus], config.patch, config.scale)
+    log = MetricsLog(folder / "metrics.jsonl")
+
+    def tell(progress: Progress) -> None:
+        log(progress)
+        if report is not None:
+            report(progress)
+
+    function, params = train(config, bank, folder / "checkpoints", report=tell)
+    return export(config, function, params, folder)
+
+
+def export(config: TrainConfig, function: Functional, params: Params, folder: Path) -> tuple[Path, Manifest]:
+    """Scores a trained network and writes its weights and manifest.
+
+    Weights are stored as float16 if that costs less than 0.005 dB on Set5, and as float32 if it costs more or Set5 is
+    not at hand.
+
+    Args:
+        config: the run.
+        function: the network.
+        params: its trained parameters.
+        folder: the run's folder.
+
+    Returns:
+        The path of the weights and the manifest.
+    """
+    dtype, quality = "float32", {}
+    try:
+        full = set5_psnr(Network(function, params).upscale, config.scale)
+        halved = as_float32({name: np.asarray(value).astype(np.float16) for name, value in params.items()})
+        half = set5_psnr(Network(function, halved).upscale, config.scale)
+        if all(full[kind] - half[kind] < _HALF_COST for kind in full):
+            dtype, full = "float16", half
+        plain = set5_psnr(bicubic(config.scale), config.scale)
+        quality = full | {f"bicubic_{kind}": value for kind, value in plain.items()}
+    except datasets.DataMissingError:
+        pass  # a network can be trained on a machine that has no benchmark; its manifest then says nothing of it
+    content = encode_weights(
+        params, architecture=config.architecture, scale=config.scale, config=config.network(), dtype=dtype
+    )
+    rounded = {kind: round(value, 3) for kind, value in sorted(quality.items())}
+    manifest = Manifest(
+        name=config.name,
+        architecture=config.architecture,
+        scale=config.scale,
+        loss=config.loss,
+        training_data=_training_data(config.data),
+        seed=config.seed,
+        parameters=count_parameters(params),
+        psnr_set5=rounded.get("matlab"),
+        bytes=len(content),
+        origin="trained by whorl",
+        config=config.network(),
+        steps=config.steps,
+        quality=rounded,
+        dtype=dtype,
+        colour=_COLOUR[function.colour],
+        command=config.command(),
+        run=config.run_id(),
+        versions=_versions(),
+    )
+    path = folder / f"{config.name}.safetensors"
+    write_atomically(path, content)
+    write_atomically(path.with_suffix(".json"), manifest.to_json().encode())
+    return path, manifest
+
+
+class MetricsLog:
+    """A file of one JSON object a log boundary; after a resumed run it reads as if never interrupted."""
+
+    def __init__(self, path: Path) -> None:
+        """Remembers where; nothing is written yet."""
+        self._path = path
+        self._begun = False
+
+    def __call__(self, progress: Progress) -> None:
+        """Adds a line; the first time, drops lines of steps that are being taken again."""
+        if not self._begun:
+            lines = self._path.read_text(encoding="utf-8").splitlines() if self._path.exists() else []
+            kept = [line for line in map(_whole, lines) if line is not None and line["step"] < progress.step]
+            write_atomically(self._path, "".join(canonical_json(line) + "\n" for line in kept).encode())
+            self._begun = True
+        with self._path.open("a", encoding="utf-8") as file:
+            file.write(canonical_json({"step": progress.step, "loss": progress.loss}) + "\n")
+
+
+def _whole(line: str) -> dict | None:
+    """A line's content, None if a kill cut it short."""
+    try:
+        return json.loads(line)
+    except json.JSONDecodeError:
+        return None
+
+
+def _corpus(data: str) -> datasets.Corpus:
+    name, _, split = data.partition("/")
+    if name != "bsds500":
+        raise ValueError(f"data must be bsds500/train, bsds500/val or bsds500/test, got {data!r}")
+    return datasets.bsds500(split)
+
+
+def _training_data(data: str) -> str:
+    return f"BSDS500 {data.partition('/')[2]}"
+
+
+def _describe(config: TrainConfig, corpus: datasets.Corpus, path: Path) -> None:
+    """Writes down what the run is, or checks that it is still the same."""
+    lines = [f"{picture.name} {hashlib.sha256(picture.read_bytes()).hexdigest()}" for picture in corpus]
+    digest = hashlib.sha256("\n".join(lines).encode()).hexdigest()
+    if path.exists():
+        known = json.loads(path.read_text(encoding="utf-8"))["data"]["sha256"]
+        if known != digest:
+            raise ValueError(f"data {config.data} is not what run {config.run_id()} began with: use another folder")
+        return
+    described = {
+        "run": config.run_id(),
+        "config": json.loads(config.canonical_json()),
+        "command": config.command(),
+        "versions": _versions(),
+        "data": {"name": config.data, "pictures": len(corpus), "sha256": digest},
+        "begun": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
+    }
+    write_atomically(path, (json.dumps(described, indent=2) + "\n").encode())
+
+
+def _versions() -> dict[str, str]:
+    found = {"python": platform.python_version()}
+    for package in _PACKAGES:
+        try:
+            found[package] = importlib.metadata.version(package)
+        except importlib.metadata.PackageNotFoundError:
+            found[package] = "not installed"
+    return found
