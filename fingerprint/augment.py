@@ -1,0 +1,102 @@
+"""What may happen to a picture between its source and the evidence file, drawn at random but repeatable.
+
+Pictures are uint8 `H W 3`. Every draw comes from the generator that is handed in.
+"""
+
+from collections.abc import Callable
+
+import numpy as np
+from PIL import Image, ImageFilter
+
+from datasets import jpeg_round_trip, resize
+from fingerprint.conditions import Condition
+
+CROP = 160
+REDUCTION_KERNELS = ("box", "bilinear", "hamming", "bicubic", "lanczos")
+ENLARGEMENT_KERNELS = ("nearest", "bilinear", "hamming", "bicubic", "lanczos")
+
+Picture = np.ndarray
+History = Callable[[Picture, np.random.Generator], Picture]
+
+
+def as_it_is(picture: Picture, rng: np.random.Generator) -> Picture:
+    """Return the picture untouched."""
+    return picture
+
+
+def reduced(picture: Picture, rng: np.random.Generator) -> Picture:
+    """Reduce by 0.4 to 0.95 with a random kernel, never below what a training crop needs."""
+    height, width = picture.shape[:2]
+    least = (CROP + 16) / min(height, width)
+    factor = max(rng.uniform(0.4, 0.95), min(least, 1.0))
+    return resize(picture, (round(height * factor), round(width * factor)), str(rng.choice(REDUCTION_KERNELS)))
+
+
+def degraded(picture: Picture, rng: np.random.Generator) -> Picture:
+    """Reduce or not, then blur, add noise, or sharpen: soft and grainy pictures as scans and old lenses give them."""
+    if rng.random() < 0.5:
+        picture = reduced(picture, rng)
+    kind = rng.integers(3)
+    if kind != 2:
+        picture = np.asarray(Image.fromarray(picture).filter(ImageFilter.GaussianBlur(rng.uniform(0.3, 1.6))))
+    if kind == 2:
+        mask = ImageFilter.UnsharpMask(rng.uniform(0.5, 2.0), int(rng.integers(40, 160)), int(rng.integers(0, 4)))
+        picture = np.asarray(Image.fromarray(picture).filter(mask))
+    if kind >= 1 or rng.random() < 0.5:
+        shape = (*picture.shape[:2], 1 if rng.random() < 0.3 else 3)
+        noise = rng.normal(0.0, rng.uniform(0.5, 8.0), shape)
+        picture = np.clip(np.rint(picture + noise), 0, 255).astype(np.uint8)
+    return picture
+
+
+def enlarged(picture: Picture, rng: np.random.Generator) -> Picture:
+    """Enlarge by 1.5 to 4 with a random interpolation kernel: upscaled, by nothing that is enrolled."""
+    factor = rng.uniform(1.5, 4.0)
+    height, width = picture.shape[:2]
+    side = max(64, round(224 / factor))
+    top, left = rng.integers(0, height - side + 1), rng.integers(0, width - side + 1)
+    part = picture[top : top + side, left : left + side]
+    out = round(side * factor)
+    return resize(part, (out, out), str(rng.choice(ENLARGEMENT_KERNELS)))
+
+
+def cut(picture: Picture, rng: np.random.Generator, touches: frozenset[str] = frozenset(), margin: int = 16) -> Picture:
+    """Cut a training crop at a random place, `margin` pixels away from the sides that a network padded.
+
+    Args:
+        picture: at least `CROP` pixels a side, more where margins are asked for.
+        rng: where the place is drawn from.
+        touches: sides to keep away from: "top", "bottom", "left", "right".
+        margin: how far, in pixels.
+
+    Returns:
+        (CROP, CROP, 3) uint8.
+
+    Raises:
+        ValueError: the picture is too small.
+    """
+    height, width = picture.shape[:2]
+    low_y, high_y = margin * ("top" in touches), height - CROP - margin * ("bottom" in touches)
+    low_x, high_x = margin * ("left" in touches), width - CROP - margin * ("right" in touches)
+    if high_y < low_y or high_x < low_x:
+        raise ValueError(f"picture must leave room for {CROP}x{CROP} pixels inside its margins, got {height}x{width}")
+    top, left = rng.integers(low_y, high_y + 1), rng.integers(low_x, high_x + 1)
+    return picture[top : top + CROP, left : left + CROP]
+
+
+def process(picture: Picture, condition: Condition, rng: np.random.Generator) -> Picture:
+    """Bring a picture into a condition: brightness changed a little now and then, JPEG-coded where it says so.
+
+    A JPEG grid begins where the picture begins, as in a file saved whole, in six of ten cases; elsewhere at random, as
+    in a file cut before it was saved.
+    """
+    if rng.random() < 0.25:
+        gain, offset = rng.uniform(0.93, 1.07), rng.uniform(-8, 8)
+        picture = np.clip(np.rint(picture * gain + offset), 0, 255).astype(np.uint8)
+    if condition.lowest is None or condition.highest is None:
+        return picture
+    if rng.random() < 0.4:
+        top, left = rng.integers(0, 8, 2)
+        picture = picture[top:, left:]
+    quality = int(rng.integers(condition.lowest, min(condition.highest, 99) + 1))
+    return jpeg_round_trip(picture, quality, "4:4:4" if rng.random() < 0.25 else "4:2:0")

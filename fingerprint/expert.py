@@ -1,0 +1,219 @@
+"""The expert for one processing condition: from a feature vector to likelihood ratios and parsed hyper-parameters.
+
+Two discriminants score a picture: one over everything (sources and innocents), one over sources alone. What the scores mean is
+learned from held-out scores of training samples, photograph by photograph. Logarithms are natural.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+from scipy.optimize import minimize_scalar
+from scipy.special import logsumexp
+
+from fingerprint.lda import CrossFit, Discriminant, cross_fit
+from fingerprint.logistic import Logistic, balanced_weights, fit_logistic
+from fingerprint.openset import KNOWN, Places, fit_novelty, fit_places, novelty
+from fingerprint.samples import ENLARGED, ORIGINAL
+from fingerprint.sources import UNKNOWN, Source
+from fingerprint.training_set import TrainingSet
+
+SHRINKAGE = 0.15
+PARSED = ("scale", "loss", "architecture", "training_data")
+
+
+@dataclass(frozen=True)
+class Scored:
+    """What an expert says about n pictures.
+
+    Attributes:
+        log_sources: (n, k) log-probabilities of the sources, given that one of them made the picture, all equally likely.
+        known: (n,) log likelihood ratio of an enrolled against an unknown upscaler.
+        upscaled: (n,) log likelihood ratio of upscaled against not upscaled.
+        parsed: for each of `PARSED`, (n, c) log-probabilities, given that the picture was upscaled.
+        log10_parameters: (n,) parsed logarithm of the parameter count.
+    """
+
+    log_sources: np.ndarray
+    known: np.ndarray
+    upscaled: np.ndarray
+    parsed: dict[str, np.ndarray]
+    log10_parameters: np.ndarray
+
+
+@dataclass(frozen=True)
+class Expert:
+    """One condition's discriminants and what their scores mean.
+
+    Attributes:
+        detector: discriminant over sources, innocents and enlargements.
+        tracer: discriminant over sources.
+        temperature: factor on the tracer's scores that makes them log-likelihoods.
+        places: sources in the tracer's score space.
+        novelty: known against unknown.
+        detection: upscaled against not upscaled, from the detector's two sums.
+        detection_temperature: factor on the detector's scores.
+        heads: a model for each of `PARSED`, on both scores.
+        size: (k1 + k2 + 1,) weights and offset of log10 of the parameter count.
+        size_margin: half the width of its 90 % interval.
+        support: (innocent, upscaled, source) numbers of held-out samples that bound the likelihood ratios.
+    """
+
+    detector: Discriminant
+    tracer: Discriminant
+    temperature: float
+    places: Places
+    novelty: Logistic
+    detection: Logistic
+    detection_temperature: float
+    heads: dict[str, Logistic]
+    size: np.ndarray
+    size_margin: float
+    support: tuple[int, int, int]
+
+    @property
+    def sources(self) -> tuple[str, ...]:
+        """Names of the enrolled sources, in order."""
+        return self.tracer.classes
+
+    def score(self, detector_scores: np.ndarray, tracer_scores: np.ndarray) -> Scored:
+        """Interpret the scores of n pictures.
+
+        Args:
+            detector_scores: (n, k1).
+            tracer_scores: (n, k2).
+        """
+        detect, trace = detector_scores.astype(np.float64), tracer_scores.astype(np.float64)
+        tempered = self.temperature * trace
+        told = novelty(self.places.squared_distances(trace))
+        sums = detection_sum(self.detector.classes, self.detection_temperature * detect)
+        both = np.concatenate([detect, trace], axis=1)
+        return Scored(
+            tempered - logsumexp(tempered, axis=1, keepdims=True),
+            _log_ratio(self.novelty, told, KNOWN),
+            _log_ratio(self.detection, sums, "upscaled"),
+            {name: head.log_probabilities(both) for name, head in self.heads.items()},
+            (both * self.size[:-1]).sum(axis=1) + self.size[-1],
+        )
+
+
+def is_innocent(label: str) -> bool:
+    """Whether a class label stands for pictures that were not upscaled."""
+    return label.startswith(ORIGINAL)
+
+
+def is_source(label: str) -> bool:
+    """Whether a class label stands for a source that is enrolled."""
+    return not is_innocent(label) and label != ENLARGED
+
+
+def detection_sum(classes: tuple[str, ...], log_likelihoods: np.ndarray) -> np.ndarray:
+    """Return (n, 1): log of the upscaled classes' likelihoods' sum less that of the innocent classes'."""
+    innocent = np.array([is_innocent(name) for name in classes])
+    ratio = logsumexp(log_likelihoods[:, ~innocent], axis=1) - logsumexp(log_likelihoods[:, innocent], axis=1)
+    return ratio[:, None]
+
+
+def _log_ratio(model: Logistic, inputs: np.ndarray, positive: str) -> np.ndarray:
+    log_p = model.log_probabilities(inputs)
+    k = model.classes.index(positive)
+    return log_p[:, k] - log_p[:, 1 - k]
+
+
+def fit_temperature(scores: np.ndarray, target: np.ndarray, weights: np.ndarray) -> float:
+    """Return the factor on scores that minimises the weighted cross-entropy of the right columns."""
+
+    def loss(log_factor: float) -> float:
+        scaled = np.exp(log_factor) * scores
+        return -(weights * (scaled[np.arange(len(scaled)), target] - logsumexp(scaled, axis=1))).sum()
+
+    return float(np.exp(minimize_scalar(loss, bounds=(-5.0, 2.0), method="bounded").x))
+
+
+def fit_expert(data: TrainingSet, sources: dict[str, Source], shrinkage: float = SHRINKAGE) -> tuple[Expert, list[Expert]]:
+    """Fit a condition's expert on all samples, and one without each fold.
+
+    Args:
+        data: samples of one condition.
+        sources: what is known of each source among the labels.
+        shrinkage: of both discriminants.
+
+    Returns:
+        The expert, and for each fold the expert whose discriminants never saw it and whose calibration excludes it.
+
+    Raises:
+        ValueError: a source is not described, or a class lies within one fold.
+    """
+    missing = sorted({label for label in data.labels if is_source(label)} - sources.keys())
+    if missing:
+        raise ValueError(f"sources must describe every label, {', '.join(missing)} missing")
+    chosen = np.array([is_source(label) for label in data.labels])
+    detect = cross_fit(data.features, data.labels, data.folds, shrinkage)
+    traced = data.take(chosen)
+    trace = cross_fit(traced.features, traced.labels, traced.folds, shrinkage)
+    trace_scores = np.empty((len(data.labels), len(trace.full.classes)), np.float32)
+    for fold, part in enumerate(trace.folds):
+        trace_scores[data.folds == fold] = part.scores(data.features[data.folds == fold])
+    every = np.ones(len(data.labels), bool)
+    build = _Builder(data, detect, trace_scores, sources)
+    full = build.expert(detect.full, trace.full, every)
+    return full, [build.expert(d, t, data.folds != f) for f, (d, t) in enumerate(zip(detect.folds, trace.folds, strict=True))]
+
+
+@dataclass(frozen=True)
+class _Builder:
+    data: TrainingSet
+    detect: CrossFit
+    trace_scores: np.ndarray
+    sources: dict[str, Source]
+
+    def expert(self, detector: Discriminant, tracer: Discriminant, used: np.ndarray) -> Expert:
+        labels, folds = self.data.labels[used], self.data.folds[used]
+        detect, trace = self.detect.held_out[used].astype(np.float64), self.trace_scores[used].astype(np.float64)
+        column = {name: k for k, name in enumerate(tracer.classes)}
+        index = np.array([column.get(label, -1) for label in labels])
+        made = index >= 0
+        upscaled = np.array(["not" if is_innocent(label) else "upscaled" for label in labels])
+        target = np.searchsorted(detector.classes, labels)
+        detection_temperature = fit_temperature(detect, target, balanced_weights(upscaled, labels))
+        sums = detection_sum(detector.classes, detection_temperature * detect)
+        both = np.concatenate([detect, trace], axis=1)
+        size, margin = _fit_size(both[made], labels[made], self.sources)
+        return Expert(
+            detector=detector,
+            tracer=tracer,
+            temperature=fit_temperature(trace[made], index[made], balanced_weights(labels[made])),
+            places=fit_places(trace, index),
+            novelty=fit_novelty(trace, index, folds, labels == ENLARGED),
+            detection=fit_logistic(sums, upscaled, balanced_weights(upscaled, labels), ridge=1e-5),
+            detection_temperature=detection_temperature,
+            heads={name: self._head(name, both[made], labels[made]) for name in PARSED},
+            size=size,
+            size_margin=margin,
+            support=(int((upscaled == "not").sum()), int((upscaled == "upscaled").sum()), int(made.sum())),
+        )
+
+    def _head(self, name: str, both: np.ndarray, labels: np.ndarray) -> Logistic:
+        values = np.array([str(getattr(self.sources[label], name)) for label in labels])
+        return fit_logistic(both, values, balanced_weights(values, labels), ridge=1e-4)
+
+
+def _fit_size(both: np.ndarray, labels: np.ndarray, sources: dict[str, Source]) -> tuple[np.ndarray, float]:
+    """Regress log10 of the parameter count; the margin is the 90 % quantile of errors on networks left out in turn."""
+    counts = np.array([sources[label].parameters for label in labels])
+    kept = counts > 0
+    x, y, names = both[kept], np.log10(counts[kept]), labels[kept]
+    weights = balanced_weights(names)
+
+    def solve(rows: np.ndarray) -> np.ndarray:
+        w = weights[rows] / weights[rows].sum()
+        centre, middle = w @ x[rows], w @ y[rows]
+        spread = np.sqrt(w @ (x[rows] - centre) ** 2) + 1e-9
+        z = (x[rows] - centre) / spread
+        slope = np.linalg.solve((z * w[:, None]).T @ z + 0.05 * np.eye(z.shape[1]), (z * w[:, None]).T @ (y[rows] - middle))
+        return np.append(slope / spread, middle - centre @ (slope / spread))
+
+    errors = []
+    for name in np.unique(names):
+        model = solve(names != name)
+        errors.append(np.quantile(np.abs(x[names == name] @ model[:-1] + model[-1] - y[names == name]), 0.9))
+    return solve(np.ones(len(y), bool)), float(np.quantile(errors, 0.9))

@@ -1,0 +1,133 @@
+"""The classical fingerprint of a picture: residual co-occurrences and folded log-power spectra of its tiles.
+
+Pictures are uint8 `H W 3`; features are float32. Every tile goes through one jitted program of fixed shape, whatever the
+picture's size, without threads inside, so that the same picture gives the same bits alone, in a batch, on any number
+of threads.
+"""
+
+from concurrent.futures import Executor
+from dataclasses import dataclass
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from spectra.cooccurrence import SUBMODELS, cooccurrences, symmetry_map
+from spectra.cooccurrence import planes as colour_planes
+from spectra.power import FOLDED, activity_split, fold, log_power
+from spectra.residuals import median_residual
+from spectra.tiles import BATCH, MAX_TILES, batches, tile_origins
+
+SPECTRA = ("luma busy", "luma calm", "luma median residual", "R-G", "B-G")
+PLANES = ("luma", "R-G", "B-G")
+CODES = int(symmetry_map().max()) + 1
+COUNTS = len(PLANES) * len(SUBMODELS) * CODES
+DIMENSIONS = COUNTS + len(SPECTRA) * FOLDED
+FEATURES_ID = "cooccurrence24+power5/1"
+
+
+def dimension_names() -> list[str]:
+    """Return a name for every dimension of the feature vector, in order."""
+    names = [
+        f"{plane} {sub.kernel}/{sub.step} {sub.scan} {code}" for plane in PLANES for sub in SUBMODELS for code in range(CODES)
+    ]
+    return names + [f"{name} {k}" for name in SPECTRA for k in range(FOLDED)]
+
+
+def luma_mask() -> np.ndarray:
+    """Return (DIMENSIONS,) bool: the dimensions that depend on luma alone, all that a grey picture has."""
+    counts = np.zeros((len(PLANES), len(SUBMODELS), CODES), bool)
+    counts[0] = True
+    powers = np.array([name.startswith("luma") for name in SPECTRA]).repeat(FOLDED)
+    return np.concatenate([counts.reshape(-1), powers])
+
+
+@dataclass(frozen=True)
+class TileFeatures:
+    """What is measured on each tile of a picture.
+
+    Attributes:
+        origins: (top, left) of each tile.
+        counts: (tiles, COUNTS) int32, co-occurrence counts.
+        powers: (tiles, len(SPECTRA) * FOLDED) float32, log-power spectra.
+        activity: (tiles,) float32, standard deviation of luma in grey levels.
+    """
+
+    origins: list[tuple[int, int]]
+    counts: np.ndarray
+    powers: np.ndarray
+    activity: np.ndarray
+
+    def pooled(self, chosen: np.ndarray | None = None) -> np.ndarray:
+        """Return the picture's feature vector from all tiles or from the chosen ones.
+
+        Counts are summed, turned into relative frequencies in each submodel and square-rooted (Hellinger); log powers
+        are averaged.
+
+        Args:
+            chosen: (tiles,) bool, or None for all.
+
+        Returns:
+            (DIMENSIONS,) float32.
+
+        Raises:
+            ValueError: no tile is chosen.
+        """
+        keep = np.ones(len(self.origins), bool) if chosen is None else chosen
+        if not keep.any():
+            raise ValueError("pooled needs at least one tile, got none")
+        total = self.counts[keep].sum(axis=0, dtype=np.int64).reshape(-1, CODES)
+        share = np.sqrt(total / total.sum(axis=1, keepdims=True)).reshape(-1)
+        power = self.powers[keep].sum(axis=0, dtype=np.float64) / keep.sum()
+        return np.concatenate([share, power]).astype(np.float32)
+
+
+def _tile_features(tiles):
+    integers = tiles.astype(jnp.int32)
+    count = integers.shape[0]
+    counts = cooccurrences(integers).reshape(count, COUNTS)
+    planes = colour_planes(integers).astype(jnp.float32)
+    luma = planes[:, 0]
+    spectra = jnp.concatenate(
+        [
+            activity_split(luma),
+            log_power(jnp.concatenate([median_residual(luma), planes[:, 1], planes[:, 2]]))
+            .reshape(3, count, *(48, 25))
+            .swapaxes(0, 1),
+        ],
+        axis=1,
+    )
+    return counts, fold(spectra).reshape(count, -1), luma.std(axis=(-2, -1))
+
+
+# One thread inside: sums keep their order whatever machine or load; parallelism comes from batches side by side.
+_program = jax.jit(_tile_features, compiler_options={"xla_cpu_multi_thread_eigen": False})
+
+
+def tile_features(pixels: np.ndarray, *, max_tiles: int = MAX_TILES, pool: Executor | None = None) -> TileFeatures:
+    """Measure every tile of a picture.
+
+    Args:
+        pixels: (H, W, 3) uint8.
+        max_tiles: an even selection of this many tiles is measured where there are more.
+        pool: runs batches side by side; the result does not depend on it.
+
+    Returns:
+        The tiles' features; none for a picture smaller than a tile.
+
+    Raises:
+        ValueError: pixels are not (H, W, 3) uint8.
+    """
+    if pixels.dtype != np.uint8 or pixels.ndim != 3 or pixels.shape[2] != 3:
+        raise ValueError(f"pixels must be (H, W, 3) uint8, got {pixels.shape} {pixels.dtype}")
+    origins = tile_origins(*pixels.shape[:2], max_tiles)
+    parts = list((pool.map if pool else map)(_run, batches(pixels, origins, BATCH)))
+    if not parts:
+        empty = np.zeros((0, COUNTS), np.int32), np.zeros((0, len(SPECTRA) * FOLDED), np.float32), np.zeros(0, np.float32)
+        return TileFeatures([], *empty)
+    return TileFeatures(origins, *(np.concatenate(column) for column in zip(*parts, strict=True)))
+
+
+def _run(batch: tuple[np.ndarray, int]) -> list[np.ndarray]:
+    tiles, real = batch
+    return [np.asarray(part)[:real] for part in _program(tiles)]
