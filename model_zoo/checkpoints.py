@@ -6,7 +6,7 @@ A checkpoint appears whole or not at all: orbax writes beside and renames. Finis
 
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import Any
 
 import jax
 from orbax.checkpoint import v1 as ocp
@@ -27,7 +27,7 @@ class Checkpoints:
             preservation_policy=ocp.training.preservation_policies.LatestN(keep),  # pyright: ignore[reportArgumentType]
         )
 
-    def __enter__(self) -> Self:
+    def __enter__(self) -> "Checkpoints":
         """Returns itself."""
         return self
 

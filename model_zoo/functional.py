@@ -98,6 +98,10 @@ def split(network: Any, architecture: str) -> tuple[Functional, Params]:
     Raises:
         ValueError: if the network keeps state that is not an `nnx.Param`.
     """
+    return _split(network, architecture)
+
+
+def _split(network: Any, architecture: str) -> tuple[Functional, dict[str, Any]]:
     graph, state = nnx.split(network)
     flat: list[tuple[tuple[str | int, ...], Any]] = [*nnx.to_flat_state(state)]  # pyright: ignore[reportAssignmentType]
     strangers = [_dotted(path) for path, leaf in flat if type(leaf) is not nnx.Param]
@@ -140,7 +144,7 @@ def skeleton(architecture: str, *, scale: int, **config: Any) -> tuple[Functiona
     Returns:
         The function and the shapes by dotted path.
     """
-    function, params = split(nnx.eval_shape(lambda: build(architecture, scale=scale, **config)), architecture)
+    function, params = _split(nnx.eval_shape(lambda: build(architecture, scale=scale, **config)), architecture)
     return function, {name: jax.ShapeDtypeStruct(leaf.shape, leaf.dtype) for name, leaf in params.items()}
 
 

@@ -9,7 +9,7 @@ from jaxtyping import UInt8
 from model_zoo.colour import luma
 
 
-def psnr_luma(estimate: UInt8[np.ndarray, "h w 3"], truth: UInt8[np.ndarray, "h w 3"], *, shave: int) -> float:
+def psnr_luma(estimate: UInt8[np.ndarray, "h w 3"], truth: UInt8[np.ndarray, "h2 w2 3"], *, shave: int) -> float:
     """Computes the peak signal-to-noise ratio of luma.
 
     Args:

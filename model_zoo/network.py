@@ -47,11 +47,11 @@ class Network:
         """Enlargement of each side."""
         return self.function.scale
 
-    def upscale(self, pixels: Picture, *, tile: int | None = None) -> UInt8[np.ndarray, "sh sw 3"]:
+    def upscale(self, pixels: np.ndarray, *, tile: int | None = None) -> UInt8[np.ndarray, "sh sw 3"]:
         """Enlarges a picture.
 
         Args:
-            pixels: RGB, 8 or 16 bits a sample, at least 1x1.
+            pixels: (H, W, 3), RGB, uint8 or uint16, at least 1x1.
             tile: side of the tiles in low-resolution pixels; None for the usual ones. Results are the same.
 
         Returns:

@@ -130,7 +130,8 @@ def train_step(
     if function.colour == "luma":
         low, high = luma_unit(low), luma_unit(high)
     loss, slopes = jax.value_and_grad(lambda params: loss_l1(function.apply(params, low), high))(state.params)
-    updates, moments = optimiser(config).update(slopes, state.optimiser, state.params)
+    with jax.numpy_dtype_promotion("standard"):  # optax itself mixes whole numbers and floats
+        updates, moments = optimiser(config).update(slopes, state.optimiser, state.params)
     params = cast(Params, optax.apply_updates(state.params, updates))
     return State(params, moments, state.step + jnp.int32(1)), loss
 
