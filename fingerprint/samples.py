@@ -61,14 +61,15 @@ class Sample:
         rng = np.random.default_rng(list(hashlib.sha256(key.encode()).digest()[:16]))
         evidence = datasets.read_evidence(self.path)
         picture = _HISTORIES[self.history](evidence.pixels, rng)
-        if self.label in INNOCENTS or self.label == ENLARGED:
+        varied = self.label in INNOCENTS or self.label == ENLARGED
+        if varied:
             own = self.history == "as_it_is" and condition.is_jpeg and of_quality(evidence.jpeg_quality) == condition
             size = min(256, *picture.shape[:2])
             top, left = (int(rng.integers(0, n - size + 1)) for n in picture.shape[:2])
             picture = picture[top : top + size, left : left + size]
             if own and copy == 0:
                 return augment.cut(picture, rng)
-        return augment.cut(augment.process(picture, condition, rng), rng, self.touches, 8 if condition.is_jpeg else 16)
+        return augment.cut(augment.process(picture, condition, rng, varied), rng, self.touches, 8 if condition.is_jpeg else 16)
 
 
 def fold_of(group: str) -> int:
@@ -76,7 +77,7 @@ def fold_of(group: str) -> int:
     return int.from_bytes(hashlib.sha256(group.encode()).digest()[:4], "big") % FOLDS
 
 
-def source_samples(folder: Path, label: str, copies: int = 1) -> Iterator[Sample]:
+def source_samples(folder: Path, label: str, copies: int = 2) -> Iterator[Sample]:
     """Yield the samples of one source: every picture of a folder, its group the file's stem.
 
     Raises:

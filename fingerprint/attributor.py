@@ -1,0 +1,224 @@
+"""From evidence to the typed result: measure the picture, choose the expert, decide, and say what was done.
+
+Deterministic: the same picture gives the same result alone or among others, on any number of threads.
+"""
+
+import math
+from concurrent.futures import Executor
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+
+import numpy as np
+
+from datasets import Evidence, read_evidence
+from fingerprint.conditions import CONDITIONS, LOWEST_QUALITY, Condition
+from fingerprint.decide import Decision, decide
+from fingerprint.expert import PARSED, Expert, Scored
+from fingerprint.reference import Reference, load, mode_mask
+from fingerprint.result import Candidate, ImageFacts, Parameter, Priors, Result, Tool, Upscaled
+from fingerprint.router import route
+from fingerprint.sources import UNKNOWN
+from spectra import TILE, TileFeatures, tile_features, to_uint8
+
+FLATTEST = 0.7  # grey levels; a tile below this standard deviation shows nothing that could carry a trace
+SMALL_SIDE = 144  # pixels; validation crops are 160
+CANDIDATES = 5
+NOTHING_ELSE = {"scale": "1", "loss": "none", "architecture": "none"}
+
+
+def tool_version() -> str:
+    """Return the installed version of the tool."""
+    try:
+        return version("whorl")
+    except PackageNotFoundError:
+        return "0"
+
+
+class Attributor:
+    """Answers for pictures against one reference; one object may serve several threads."""
+
+    def __init__(self, reference: Path | Reference | None = None, priors: Priors | None = None) -> None:
+        """Open the reference.
+
+        Args:
+            reference: folder of a fitted reference, or an open one; the shipped one by default.
+            priors: of upscaled, and of an unknown upscaler given upscaled.
+
+        Raises:
+            ReferenceError: the reference cannot be used.
+            ValueError: a prior is not strictly between 0 and 1.
+        """
+        self.priors = Priors() if priors is None else priors
+        for name in ("upscaled", "unknown_given_upscaled"):
+            if not 0 < getattr(self.priors, name) < 1:
+                raise ValueError(f"prior {name} must lie strictly between 0 and 1, got {getattr(self.priors, name)}")
+        self.reference = reference if isinstance(reference, Reference) else load(reference)
+        self._tool = Tool(tool_version(), self.reference.identity, self.priors)
+
+    def attribute(self, evidence: Evidence, pool: Executor | None = None) -> Result:
+        """Answer for one picture.
+
+        Args:
+            evidence: a file as `datasets.read_evidence` gives it.
+            pool: measures tiles side by side; the answer does not depend on it.
+
+        Returns:
+            The result; pictures that are too small or flat are `inconclusive`.
+        """
+        pixels = evidence.pixels
+        grey = pixels.strides[2] == 0 or bool((pixels[..., :1] == pixels).all())
+        features = tile_features(to_uint8(pixels), pool=pool)
+        return self.judge(evidence, features, grey)
+
+    def judge(self, evidence: Evidence, features: TileFeatures, grey: bool) -> Result:
+        """Answer for one picture whose tiles have been measured.
+
+        Args:
+            evidence: the file.
+            features: of its tiles.
+            grey: whether red, green and blue agree everywhere.
+        """
+        notes = list(evidence.notes)
+        textured = features.activity >= FLATTEST
+        if not textured.any():
+            side = min(evidence.width, evidence.height)
+            small = f"small: a side of {side} pixels is below the {TILE} that one tile needs"
+            notes.append(small if side < TILE else "flat: no part of the picture has enough texture to carry a trace")
+            return self._nothing(evidence, notes)
+        mode = "grey" if grey else "colour"
+        vector = features.pooled(textured)[mode_mask(mode)][None]
+        condition, remark = self._route(mode, vector, evidence.jpeg_quality)
+        if remark:
+            notes.append(f"recompressed: {remark}")
+        expert = self.reference.experts[mode, condition.name]
+        scored = expert.score(_scores(expert.detector, vector), _scores(expert.tracer, vector))
+        decision = decide(expert, scored, 0, self.reference.thresholds[mode, condition.name], self.priors)
+        verdict = self._widened(decision, evidence, notes)
+        return Result(
+            image=_facts(evidence, notes),
+            verdict=verdict,
+            candidates=_candidates(expert, decision),
+            upscaled=Upscaled(_down(decision.upscaled), _log10(decision.log_lr_upscaled)),
+            parameters=_parameters(expert, scored, decision, verdict),
+            tool=self._tool,
+        )
+
+    def _route(self, mode: str, vector: np.ndarray, quality: int | None) -> tuple[Condition, str | None]:
+        router = self.reference.routers[mode]
+        scores = self.reference.router_temperatures[mode] * _scores(router, vector)[0].astype(np.float64)
+        order = [router.classes.index(condition.name) for condition in CONDITIONS]
+        scores = scores[order]
+        return route(scores - scores.max() - math.log(np.exp(scores - scores.max()).sum()), quality)
+
+    def _widened(self, decision: Decision, evidence: Evidence, notes: list[str]) -> str:
+        """Widen to inconclusive what lies outside the validated range, and say so."""
+        quality, side = evidence.jpeg_quality, min(evidence.width, evidence.height)
+        if quality is not None and quality < LOWEST_QUALITY:
+            notes.append(f"compressed: JPEG quality {quality} is below the validated range, which ends at {LOWEST_QUALITY}")
+            return "inconclusive"
+        if side < SMALL_SIDE and decision.verdict in ("known_source", "unknown_source"):
+            notes.append(f"small: a side of {side} pixels is below the {SMALL_SIDE} that upscaling is reported from")
+            return "inconclusive"
+        if decision.reason:
+            notes.append(decision.reason)
+        return decision.verdict
+
+    def _nothing(self, evidence: Evidence, notes: list[str]) -> Result:
+        """Return the answer that the priors alone give."""
+        names = sorted(self.reference.sources)[:CANDIDATES]
+        each = self.priors.upscaled * (1 - self.priors.unknown_given_upscaled) / max(len(self.reference.sources), 1)
+        empty = {name: Parameter(None) for name in (*PARSED, "log10_parameters")}
+        return Result(
+            image=_facts(evidence, notes),
+            verdict="inconclusive",
+            candidates=tuple(Candidate(name, _down(each), 0.0) for name in names),
+            upscaled=Upscaled(_down(self.priors.upscaled), 0.0),
+            parameters=empty,
+            tool=self._tool,
+        )
+
+
+def _scores(discriminant, vector: np.ndarray) -> np.ndarray:
+    """Apply a discriminant without BLAS, whose sums depend on the number of threads."""
+    return (vector[0][:, None] * discriminant.weights).sum(axis=0, dtype=np.float64)[None] + discriminant.offsets
+
+
+def _facts(evidence: Evidence, notes: list[str]) -> ImageFacts:
+    return ImageFacts(
+        evidence.path, evidence.sha256, evidence.width, evidence.height, evidence.format, evidence.bit_depth,
+        evidence.jpeg_quality, tuple(notes),
+    )  # fmt: skip
+
+
+def _down(probability: float) -> float:
+    """Cut a probability to six decimals; cutting keeps sums below what they are parts of."""
+    return math.floor(probability * 1e6) / 1e6
+
+
+def _log10(natural: float) -> float:
+    return round(natural / math.log(10), 3) + 0.0
+
+
+def _candidates(expert: Expert, decision: Decision) -> tuple[Candidate, ...]:
+    order = np.argsort(-decision.sources, kind="stable")[:CANDIDATES]
+    return tuple(
+        Candidate(
+            expert.sources[k], _down(decision.upscaled * decision.sources[k]), _log10(float(decision.log_lr_sources[k]))
+        )
+        for k in order
+    )
+
+
+def _parameters(expert: Expert, scored: Scored, decision: Decision, verdict: str) -> dict[str, Parameter]:
+    """Parse hyper-parameters: what the heads say given upscaled, and what holds of a picture that was not."""
+    out: dict[str, Parameter] = {}
+    for name in PARSED:
+        given = dict(zip(expert.heads[name].classes, np.exp(scored.parsed[name][0]) * decision.upscaled, strict=True))
+        if name in NOTHING_ELSE:
+            key = NOTHING_ELSE[name]
+            given[key] = given.get(key, 0.0) + 1 - decision.upscaled
+        probabilities = {key: _down(float(value)) for key, value in sorted(given.items())}
+        best = max(probabilities, key=lambda key: probabilities[key])
+        if verdict == "not_upscaled":
+            best = NOTHING_ELSE.get(name, UNKNOWN)
+        if name == "scale":
+            out[name] = Parameter(int(best), _range(probabilities), probabilities)
+        else:
+            out[name] = Parameter(None if best == UNKNOWN else best, None, probabilities)
+    if verdict == "not_upscaled":
+        out["log10_parameters"] = Parameter(None)
+    else:
+        size = float(scored.log10_parameters[0])
+        out["log10_parameters"] = Parameter(
+            round(size, 2), (round(size - expert.size_margin, 2), round(size + expert.size_margin, 2))
+        )
+    return out
+
+
+def _range(probabilities: dict[str, float], coverage: float = 0.9) -> tuple[int, int]:
+    """Return the range of the likeliest scales that together hold `coverage` of the probability."""
+    total, chosen = 0.0, []
+    for key in sorted(probabilities, key=lambda k: -probabilities[k]):
+        chosen.append(int(key))
+        total += probabilities[key]
+        if total >= coverage * sum(probabilities.values()):
+            break
+    return min(chosen), max(chosen)
+
+
+def attribute(path: str | Path, *, reference: Path | None = None, priors: Priors | None = None) -> Result:
+    """Say where one image comes from.
+
+    Args:
+        path: of an image file.
+        reference: folder of a fitted reference; the shipped one by default.
+        priors: of upscaled, and of an unknown upscaler given upscaled.
+
+    Returns:
+        The typed result.
+
+    Raises:
+        EvidenceError: the file is no picture that can be read.
+        ReferenceError: the reference cannot be used.
+    """
+    return Attributor(reference, priors).attribute(read_evidence(path))

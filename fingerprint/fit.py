@@ -1,0 +1,169 @@
+"""Fitting the reference from folders of images: one call does everything, and goes on where an earlier one stopped."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+import datasets
+from fingerprint.conditions import CLEAN, CONDITIONS, Condition
+from fingerprint.expert import fit_expert, fit_temperature
+from fingerprint.lda import CrossFit, cross_fit
+from fingerprint.logistic import balanced_weights
+from fingerprint.reference import MODES, Reference, mode_mask, save
+from fingerprint.render import render_source
+from fingerprint.samples import FOLDS, ORIGINAL, Sample, innocent_samples, source_samples
+from fingerprint.sources import known_sources
+from fingerprint.training_set import TrainingSet, measure
+from fingerprint.validation import choose_thresholds, held_out, rates
+
+SHRINKAGE = {True: 0.35, False: 0.15}  # by whether a JPEG step is in between; chosen by cross-validation
+ROUTED = 1500  # samples a condition that the router is fitted on
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What a fit reads and writes.
+
+    Attributes:
+        samples: all pictures.
+        cache: folder for measured features.
+        out: folder for the reference.
+        folds_out: folder for the references that never saw one fold each, None to keep them to itself.
+        workers: threads, all processors by default.
+    """
+
+    samples: tuple[Sample, ...]
+    cache: Path
+    out: Path
+    folds_out: Path | None = None
+    workers: int | None = None
+
+
+def default_samples(
+    renders: Path, extra: Sequence[Path] = (), without: Sequence[str] = (), step: Callable[[str], None] = lambda _: None
+) -> tuple[Sample, ...]:
+    """Gather the training pictures: published train splits, our networks' outputs, innocents, and further folders.
+
+    Args:
+        renders: where outputs of our networks are kept, made where they are missing.
+        extra: further folders, one a source, named after it; they must be among the known sources.
+        without: names of sources to leave out.
+        step: told what is being done.
+
+    Raises:
+        DataMissingError: the data folder lacks something.
+    """
+    import model_zoo
+
+    samples: list[Sample] = []
+    for name in datasets.published_sources():
+        folder = datasets.data_root() / "published" / name / "train"
+        if name == ORIGINAL:
+            samples += source_samples(folder, "original:scan", copies=1)
+        elif name not in without:
+            samples += source_samples(folder, name)
+    for manifest in model_zoo.list_networks():
+        if manifest.name not in without:
+            step(f"outputs of {manifest.name}")
+            samples += source_samples(render_source(manifest.name, "train", renders), manifest.name)
+    for folder in extra:
+        samples += source_samples(folder, folder.name)
+    return (*samples, *innocent_samples())
+
+
+def fit(plan: Plan, step: Callable[[str], None] = lambda _: None, advance: Callable[[int], None] = lambda _: None) -> Reference:
+    """Fit the experts of all conditions and write the reference.
+
+    Args:
+        plan: what to read and where to write.
+        step: told what is being done.
+        advance: told how many samples more have been measured.
+
+    Returns:
+        The reference as written.
+
+    Raises:
+        ValueError: a source is unknown, or has too few pictures.
+    """
+    sources = known_sources()
+    labels = sorted({sample.label for sample in plan.samples} & sources.keys())
+    kept = {name: sources[name] for name in labels}
+    parts = [_Parts() for _ in range(FOLDS + 1)]
+    routing: list[TrainingSet] = []
+    validation: dict = {}
+    for condition in CONDITIONS:
+        step(f"measuring {condition.name}")
+        data = measure(plan.samples, condition, plan.cache, workers=plan.workers, advance=advance)
+        routing.append(_routable(data, condition))
+        for mode in MODES:
+            step(f"fitting {condition.name}, {mode}")
+            part = _masked(data, mode)
+            full, folds = fit_expert(part, kept, SHRINKAGE[condition.is_jpeg])
+            answers = held_out(part, folds)
+            thresholds = choose_thresholds(answers)
+            validation[f"{mode}.{condition.name}"] = rates(answers, thresholds, kept)
+            for slot, expert in zip(parts, (full, *folds), strict=True):
+                slot.experts[mode, condition.name] = expert
+                slot.thresholds[mode, condition.name] = thresholds
+    step("fitting the router")
+    card = {"validation": validation, "router": {}, "folds": FOLDS, "photographs": _counts(plan.samples)}
+    for mode in MODES:
+        crossed, temperature, card["router"][mode] = _router(routing, mode)
+        for slot, router in zip(parts, (crossed.full, *crossed.folds), strict=True):
+            slot.routers[mode], slot.temperatures[mode] = router, temperature
+    references = [Reference(kept, p.experts, p.thresholds, p.routers, p.temperatures, card) for p in parts]
+    step("writing")
+    save(references[0], plan.out)
+    if plan.folds_out is not None:
+        for fold, reference in enumerate(references[1:]):
+            save(reference, plan.folds_out / f"fold{fold}")
+    return references[0]
+
+
+class _Parts:
+    """One reference in the making."""
+
+    def __init__(self) -> None:
+        self.experts: dict = {}
+        self.thresholds: dict = {}
+        self.routers: dict = {}
+        self.temperatures: dict = {}
+
+
+def _masked(data: TrainingSet, mode: str) -> TrainingSet:
+    mask = mode_mask(mode)
+    features = data.features if mask.all() else np.ascontiguousarray(data.features[:, mask])
+    return TrainingSet(features, data.labels, data.groups, data.folds)
+
+
+def _routable(data: TrainingSet, condition: Condition) -> TrainingSet:
+    """Choose samples whose JPEG history is only the condition's: neither scans nor camera pictures as they are."""
+    plain = np.flatnonzero(~np.isin(data.labels, ("original:scan", "original:camera")))
+    rng = np.random.default_rng(CONDITIONS.index(condition))
+    chosen = np.sort(rng.permutation(plain)[:ROUTED])
+    part = data.take(chosen)
+    return TrainingSet(part.features, np.full(len(chosen), condition.name), part.groups, part.folds)
+
+
+def _router(parts: list[TrainingSet], mode: str) -> tuple[CrossFit, float, dict]:
+    features = np.concatenate([part.features[:, mode_mask(mode)] for part in parts])
+    labels = np.concatenate([part.labels for part in parts])
+    crossed = cross_fit(features, labels, np.concatenate([part.folds for part in parts]), 0.1)
+    classes = np.array(crossed.full.classes)
+    target = np.searchsorted(classes, labels)
+    temperature = fit_temperature(crossed.held_out.astype(np.float64), target, balanced_weights(labels))
+    guessed = classes[crossed.held_out.argmax(axis=1)]
+    order = [condition.name for condition in CONDITIONS]
+    places = np.array([order.index(name) for name in guessed]) - np.array([order.index(name) for name in labels])
+    return crossed, temperature, {
+        "right": {name: round(float((guessed[labels == name] == name).mean()), 4) for name in order},
+        "right_or_next": round(float((np.abs(places) <= 1).mean()), 4),
+        "clean_called_jpeg": round(float((guessed[labels == CLEAN.name] != CLEAN.name).mean()), 4),
+    }
+
+
+def _counts(samples: Sequence[Sample]) -> dict[str, int]:
+    labels = sorted({sample.label for sample in samples})
+    return {label: len({s.group for s in samples if s.label == label}) for label in labels}

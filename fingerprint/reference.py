@@ -1,0 +1,225 @@
+"""The fitted reference on disk: safetensors for numbers, JSON for the rest; never pickle.
+
+A reference is a folder with `reference.safetensors` and `reference.json`. For each condition it holds two experts, one for
+colour pictures and one for grey ones. Its identity is the SHA-256 over both files.
+"""
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from functools import lru_cache
+from pathlib import Path
+
+import numpy as np
+
+from fingerprint.conditions import CONDITIONS
+from fingerprint.expert import Expert
+from fingerprint.lda import Discriminant
+from fingerprint.logistic import Logistic
+from fingerprint.openset import Places
+from fingerprint.sources import Source
+from spectra import FEATURES_ID, luma_mask
+
+SHIPPED = Path(__file__).parent / "reference"
+FORMAT = 1
+MODES = ("colour", "grey")
+
+
+class ReferenceError(ValueError):
+    """A reference that cannot be used; the message says why in one line."""
+
+
+@dataclass(frozen=True)
+class Thresholds:
+    """Where verdicts begin, on natural log-odds after the priors; set on validation data.
+
+    Attributes:
+        accuse: upscaled at or above.
+        clear: not upscaled at or below.
+        name: least posterior probability of a source, given upscaled, for it to be named.
+        unknown: least posterior probability of an unknown upscaler, given upscaled, for saying so.
+    """
+
+    accuse: float
+    clear: float
+    name: float
+    unknown: float
+
+
+@dataclass(frozen=True)
+class Reference:
+    """Everything that attribution needs.
+
+    Attributes:
+        sources: what is known of each enrolled source, by name.
+        experts: by (mode, condition name).
+        thresholds: by (mode, condition name).
+        routers: by mode: discriminant over condition names.
+        router_temperatures: by mode.
+        card: data, counts and measured error rates.
+        identity: "sha256:" and the hash of the files, empty for a reference that was not loaded.
+    """
+
+    sources: dict[str, Source]
+    experts: Mapping[tuple[str, str], Expert]
+    thresholds: dict[tuple[str, str], Thresholds]
+    routers: dict[str, Discriminant]
+    router_temperatures: dict[str, float]
+    card: dict
+    identity: str = ""
+
+
+def mode_mask(mode: str) -> np.ndarray:
+    """Return (d,) bool: the feature dimensions that a mode uses."""
+    mask = luma_mask()
+    return mask if mode == "grey" else np.ones_like(mask)
+
+
+def _pack(weights: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Store (d, k) weights as float16 with one float32 scale a dimension."""
+    scale = np.maximum(np.abs(weights).max(axis=1), 1e-30).astype(np.float32)
+    return (weights / scale[:, None]).astype(np.float16), scale
+
+
+def _put(tensors: dict, prefix: str, item: Discriminant | Logistic) -> list[str]:
+    if isinstance(item, Discriminant):
+        tensors[f"{prefix}.weights"], tensors[f"{prefix}.scale"] = _pack(item.weights)
+    else:
+        tensors[f"{prefix}.weights"] = item.weights
+    tensors[f"{prefix}.offsets"] = item.offsets
+    return list(item.classes)
+
+
+def save(reference: Reference, folder: Path) -> None:
+    """Write a reference; a folder that exists has its two files replaced.
+
+    Args:
+        reference: what to write.
+        folder: where to.
+    """
+    from safetensors.numpy import save_file
+
+    tensors: dict[str, np.ndarray] = {}
+    experts = {}
+    for (mode, condition), expert in reference.experts.items():
+        prefix = f"{mode}.{condition}"
+        experts[prefix] = {
+            "detector": _put(tensors, f"{prefix}.detector", expert.detector),
+            "tracer": _put(tensors, f"{prefix}.tracer", expert.tracer),
+            "novelty": _put(tensors, f"{prefix}.novelty", expert.novelty),
+            "detection": _put(tensors, f"{prefix}.detection", expert.detection),
+            "heads": {name: _put(tensors, f"{prefix}.head.{name}", head) for name, head in expert.heads.items()},
+            "temperature": expert.temperature,
+            "detection_temperature": expert.detection_temperature,
+            "size_margin": expert.size_margin,
+            "support": expert.support,
+            "thresholds": asdict(reference.thresholds[mode, condition]),
+        }
+        tensors[f"{prefix}.whitener"] = expert.places.whitener
+        tensors[f"{prefix}.centres"] = expert.places.centres
+        tensors[f"{prefix}.size"] = expert.size
+    routers = {mode: _put(tensors, f"{mode}.router", router) for mode, router in reference.routers.items()}
+    about = {
+        "format": FORMAT,
+        "features": FEATURES_ID,
+        "conditions": [asdict(condition) for condition in CONDITIONS],
+        "sources": [asdict(source) for source in reference.sources.values()],
+        "experts": experts,
+        "routers": routers,
+        "router_temperatures": reference.router_temperatures,
+        "card": reference.card,
+    }
+    folder.mkdir(parents=True, exist_ok=True)
+    partial = folder / "reference.safetensors.partial"
+    save_file({name: np.ascontiguousarray(tensor) for name, tensor in tensors.items()}, partial)
+    partial.replace(folder / "reference.safetensors")
+    text = json.dumps(about, indent=1, sort_keys=True, allow_nan=False)
+    partial = folder / "reference.json.partial"
+    partial.write_text(text + "\n")
+    partial.replace(folder / "reference.json")
+
+
+class _Experts(Mapping):
+    """The experts of a loaded reference, each read from the file when it is first asked for."""
+
+    def __init__(self, path: Path, about: dict) -> None:
+        self._path, self._about = path, about
+        self._load = lru_cache(maxsize=None)(self._read)
+
+    def __getitem__(self, key: tuple[str, str]) -> Expert:
+        if f"{key[0]}.{key[1]}" not in self._about:
+            raise KeyError(key)
+        return self._load(f"{key[0]}.{key[1]}")
+
+    def __iter__(self):
+        return iter(tuple(key.split(".", 1)) for key in self._about)
+
+    def __len__(self) -> int:
+        return len(self._about)
+
+    def _read(self, prefix: str) -> Expert:
+        from safetensors import safe_open
+
+        about = self._about[prefix]
+        with safe_open(self._path, framework="numpy") as file:
+            get = file.get_tensor
+            return Expert(
+                detector=_discriminant(get, f"{prefix}.detector", about["detector"]),
+                tracer=_discriminant(get, f"{prefix}.tracer", about["tracer"]),
+                temperature=about["temperature"],
+                places=Places(get(f"{prefix}.whitener"), get(f"{prefix}.centres")),
+                novelty=_logistic(get, f"{prefix}.novelty", about["novelty"]),
+                detection=_logistic(get, f"{prefix}.detection", about["detection"]),
+                detection_temperature=about["detection_temperature"],
+                heads={name: _logistic(get, f"{prefix}.head.{name}", c) for name, c in about["heads"].items()},
+                size=get(f"{prefix}.size"),
+                size_margin=about["size_margin"],
+                support=tuple(about["support"]),
+            )
+
+
+def _discriminant(get, prefix: str, classes: list[str]) -> Discriminant:
+    weights = get(f"{prefix}.weights").astype(np.float32) * get(f"{prefix}.scale")[:, None]
+    return Discriminant(tuple(classes), weights, get(f"{prefix}.offsets"))
+
+
+def _logistic(get, prefix: str, classes: list[str]) -> Logistic:
+    return Logistic(tuple(classes), get(f"{prefix}.weights"), get(f"{prefix}.offsets"))
+
+
+def load(folder: Path | None = None) -> Reference:
+    """Open a reference, the shipped one by default.
+
+    Args:
+        folder: where `save` wrote one.
+
+    Returns:
+        The reference; experts are read when they are first used.
+
+    Raises:
+        ReferenceError: files are missing, damaged, or made for other features.
+    """
+    from safetensors import SafetensorError, safe_open
+
+    folder = SHIPPED if folder is None else Path(folder)
+    tensors, described = folder / "reference.safetensors", folder / "reference.json"
+    try:
+        digest = hashlib.sha256(described.read_bytes() + tensors.read_bytes()).hexdigest()
+        about = json.loads(described.read_text())
+        if about["format"] != FORMAT or about["features"] != FEATURES_ID:
+            raise ReferenceError(f"reference {folder} was made for other features; fit it again with this version")
+        with safe_open(tensors, framework="numpy") as file:
+            routers = {m: _discriminant(file.get_tensor, f"{m}.router", c) for m, c in about["routers"].items()}
+        thresholds = {tuple(key.split(".", 1)): Thresholds(**e["thresholds"]) for key, e in about["experts"].items()}
+        sources = {entry["name"]: Source(**entry) for entry in about["sources"]}
+    except ReferenceError:
+        raise
+    except OSError as error:
+        raise ReferenceError(f"reference {folder} cannot be read: {error.strerror or error}") from None
+    except (KeyError, TypeError, ValueError, SafetensorError) as error:
+        raise ReferenceError(f"reference {folder} is damaged: {type(error).__name__}: {error}") from None
+    return Reference(
+        sources, _Experts(tensors, about["experts"]), thresholds, routers, about["router_temperatures"], about["card"],
+        f"sha256:{digest}",
+    )  # fmt: skip

@@ -1,0 +1,110 @@
+"""What held-out samples say about an expert: thresholds for verdicts, and error rates for the card."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from scipy.special import expit
+
+from fingerprint.expert import Expert, is_innocent, is_source
+from fingerprint.reference import Thresholds
+from fingerprint.result import Priors
+from fingerprint.sources import Source
+from fingerprint.training_set import TrainingSet
+
+FALSE_ACCUSATIONS = 0.005  # of the innocents of the worst history
+MISSES = (0.005, 0.02)  # of upscaled pictures cleared: aimed at, and accepted where innocents are hard to clear
+UNDECIDED_INNOCENTS = 0.05
+WRONG_NAMES = 0.03
+MISTAKEN_UNKNOWN = 0.05
+
+
+@dataclass(frozen=True)
+class HeldOut:
+    """Answers for samples by experts that never saw their fold, under the default priors.
+
+    Attributes:
+        labels: (n,) class labels.
+        upscaled: (n,) log-odds of upscaled.
+        top: (n,) likeliest source.
+        name: (n,) its posterior probability, given upscaled.
+        unknown: (n,) posterior probability of an unknown upscaler, given upscaled.
+        parsed: for each hyper-parameter, (n,) the likeliest value, given upscaled.
+    """
+
+    labels: np.ndarray
+    upscaled: np.ndarray
+    top: np.ndarray
+    name: np.ndarray
+    unknown: np.ndarray
+    parsed: dict[str, np.ndarray]
+
+
+def held_out(data: TrainingSet, experts: list[Expert]) -> HeldOut:
+    """Score every sample by the expert of its fold.
+
+    Args:
+        data: the samples.
+        experts: for each fold the one that never saw it.
+    """
+    n = len(data.labels)
+    upscaled, name, unknown = np.empty(n), np.empty(n), np.empty(n)
+    top = np.empty(n, dtype=object)
+    parsed = {key: np.empty(n, dtype=object) for key in experts[0].heads}
+    prior = Priors()
+    shift = np.log(prior.unknown_given_upscaled / (1 - prior.unknown_given_upscaled))
+    for fold, expert in enumerate(experts):
+        rows = np.flatnonzero(data.folds == fold)
+        scored = expert.score(expert.detector.scores(data.features[rows]), expert.tracer.scores(data.features[rows]))
+        upscaled[rows] = scored.upscaled + np.log(prior.upscaled / (1 - prior.upscaled))
+        unknown[rows] = expit(shift - scored.known)
+        name[rows] = (1 - unknown[rows]) * np.exp(scored.log_sources.max(axis=1))
+        top[rows] = np.array(expert.sources)[scored.log_sources.argmax(axis=1)]
+        for key, log_p in scored.parsed.items():
+            parsed[key][rows] = np.array(expert.heads[key].classes)[log_p.argmax(axis=1)]
+    return HeldOut(data.labels, upscaled, top.astype(str), name, unknown, {k: v.astype(str) for k, v in parsed.items()})
+
+
+def choose_thresholds(answers: HeldOut) -> Thresholds:
+    """Set the thresholds so that the error rates named at the top of this module hold on held-out samples."""
+    innocent = np.array([is_innocent(label) for label in answers.labels])
+    made = np.array([is_source(label) for label in answers.labels])
+    histories = np.unique(answers.labels[innocent])
+    accuse = max(np.quantile(answers.upscaled[answers.labels == h], 1 - FALSE_ACCUSATIONS) for h in histories)
+    accuse = max(float(accuse), 1.0)
+    strict, lenient = np.quantile(answers.upscaled[made], MISSES)
+    needed = max(np.quantile(answers.upscaled[answers.labels == h], 1 - UNDECIDED_INNOCENTS) for h in histories)
+    clear = min(accuse, max(float(strict), min(float(lenient), float(needed))))
+    right = answers.top[made] == answers.labels[made]
+    name = 0.95
+    for limit in np.arange(0.3, 0.951, 0.01):
+        named = answers.name[made] >= limit
+        if named.any() and (named & ~right).sum() <= WRONG_NAMES * named.sum():
+            name = float(limit)
+            break
+    unknown = max(0.5, float(np.quantile(answers.unknown[made], 1 - MISTAKEN_UNKNOWN)))
+    return Thresholds(accuse, clear, round(name, 2), unknown)
+
+
+def rates(answers: HeldOut, thresholds: Thresholds, sources: dict[str, Source]) -> dict:
+    """Return error rates on held-out samples, every source or history weighing the same, as plain numbers."""
+    made = np.array([is_source(label) for label in answers.labels])
+    names = np.unique(answers.labels[made])
+    histories = [str(h) for h in np.unique(answers.labels) if is_innocent(str(h))]
+    accused = answers.upscaled >= thresholds.accuse
+    undecided = ~accused & (answers.upscaled > thresholds.clear)
+
+    def mean(flags: np.ndarray, group: np.ndarray) -> float:
+        return round(float(np.mean([flags[answers.labels == g].mean() for g in group])), 4)
+
+    scale = np.array([str(sources[x].scale) if x in sources else "" for x in answers.labels])
+    named = accused & (answers.name >= thresholds.name)
+    return {
+        "samples": {str(label): int((answers.labels == label).sum()) for label in np.unique(answers.labels)},
+        "top1": mean(answers.top == answers.labels, names),
+        "named_right": mean(named & (answers.top == answers.labels), names),
+        "named_wrong": mean(named & (answers.top != answers.labels), names),
+        "scale": mean(answers.parsed["scale"] == scale, names),
+        "missed": mean(answers.upscaled <= thresholds.clear, names),
+        "falsely_accused": {h: mean(accused, np.array([h])) for h in histories},
+        "innocents_undecided": {h: mean(undecided, np.array([h])) for h in histories},
+    }
