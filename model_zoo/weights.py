@@ -55,8 +55,8 @@ def encode_weights(
         The file's bytes; equal weights give equal bytes.
     """
     arrays = {name: np.asarray(value).astype(dtype) for name, value in sorted(params.items())}
-    described = canonical_json({"architecture": architecture, "scale": scale, "config": config})
-    return save(arrays, metadata={"format": FORMAT, "network": described})
+    described = {"format": FORMAT, "architecture": architecture, "scale": scale, "config": config}
+    return save(arrays, metadata={"whorl": canonical_json(described)})  # one key: several are written in any order
 
 
 def read_weights(path: Path) -> tuple[Functional, Params]:
@@ -78,9 +78,9 @@ def read_weights(path: Path) -> tuple[Functional, Params]:
             arrays = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - not a mapping
     except SafetensorError as error:
         raise ValueError(f"{path.name} is not a safetensors file: {error}") from None
-    if metadata.get("format") != FORMAT:
-        raise ValueError(f"{path.name} must be of format {FORMAT}, got {metadata.get('format')!r}")
-    described = json.loads(metadata["network"])
+    described = json.loads(metadata.get("whorl", "{}"))
+    if described.get("format") != FORMAT:
+        raise ValueError(f"{path.name} must be of format {FORMAT}, got {described.get('format')!r}")
     function, shapes = skeleton(described["architecture"], scale=described["scale"], **described["config"])
     wanted = {name: shape.shape for name, shape in shapes.items()}
     found = {name: array.shape for name, array in arrays.items()}
