@@ -1,12 +1,13 @@
 """The one place that decides how work is laid out for the device at hand.
 
 Networks ask nothing: they call :func:`model_zoo.layers.convolve`, which asks here. The training loop asks here how
-many steps go into one dispatch. Both answers come from measurements, kept with the rule they led to.
+many steps go into one dispatch. What was measured stands with the rule it led to.
 
 Measured on two CPU cores (jax 0.10, EDSR 24 channels x 5 blocks, batch 16, 24x24 patches, one core): XLA's own
 convolution in a Python loop takes 93 ms a step, nine shifted slices and one matrix product 212 ms; inside
 `lax.scan` XLA's convolution falls onto a path that is more than ten times slower. So: own convolution, one step a
-dispatch. An accelerator is the other way round: a dispatch costs more than a small step, and scanning is free.
+dispatch. On an accelerator a dispatch may cost more than a small step and scanning costs nothing, so several steps go
+into one there; how many is an estimate, to be replaced by a measurement.
 """
 
 import dataclasses
@@ -41,6 +42,6 @@ def plan(backend: str | None = None) -> Plan:
         backend: a JAX platform name (`cpu`, `gpu`, `tpu`); None for the default one.
 
     Returns:
-        The plan measured to be fastest there.
+        The plan for it.
     """
     return _CPU if (backend or jax.default_backend()) == "cpu" else _ACCELERATOR

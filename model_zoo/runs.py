@@ -7,6 +7,7 @@ import json
 import platform
 from collections.abc import Callable
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 
@@ -82,21 +83,10 @@ def export(config: TrainConfig, function: Functional, params: Params, folder: Pa
     Returns:
         The path of the weights and the manifest.
     """
-    dtype, quality = "float32", {}
-    try:
-        full = set5_psnr(Network(function, params).upscale, config.scale)
-        halved = as_float32({name: np.asarray(value).astype(np.float16) for name, value in params.items()})
-        half = set5_psnr(Network(function, halved).upscale, config.scale)
-        if all(full[kind] - half[kind] < _HALF_COST for kind in full):
-            dtype, full = "float16", half
-        plain = set5_psnr(bicubic(config.scale), config.scale)
-        quality = full | {f"bicubic_{kind}": value for kind, value in plain.items()}
-    except datasets.DataMissingError:
-        pass  # a network can be trained on a machine that has no benchmark; its manifest then says nothing of it
+    dtype, quality = _score(function, params)
     content = encode_weights(
         params, architecture=config.architecture, scale=config.scale, config=config.network(), dtype=dtype
     )
-    rounded = {kind: round(value, 3) for kind, value in sorted(quality.items())}
     manifest = Manifest(
         name=config.name,
         architecture=config.architecture,
@@ -105,12 +95,12 @@ def export(config: TrainConfig, function: Functional, params: Params, folder: Pa
         training_data=_training_data(config.data),
         seed=config.seed,
         parameters=count_parameters(params),
-        psnr_set5=rounded.get("matlab"),
+        psnr_set5=quality.get("matlab"),
         bytes=len(content),
         origin="trained by whorl",
         config=config.network(),
         steps=config.steps,
-        quality=rounded,
+        quality=quality,
         dtype=dtype,
         colour=_COLOUR[function.colour],
         command=config.command(),
@@ -121,6 +111,22 @@ def export(config: TrainConfig, function: Functional, params: Params, folder: Pa
     write_atomically(path, content)
     write_atomically(path.with_suffix(".json"), manifest.to_json().encode())
     return path, manifest
+
+
+def _score(function: Functional, params: Params) -> tuple[Literal["float16", "float32"], dict[str, float]]:
+    """Finds how weights are to be stored, and what they then score beside bicubic; nothing where Set5 is missing."""
+    scale = function.scale
+    halved = as_float32({name: np.asarray(value).astype(np.float16) for name, value in params.items()})
+    try:
+        full = set5_psnr(Network(function, params).upscale, scale)
+        half = set5_psnr(Network(function, halved).upscale, scale)
+        plain = set5_psnr(bicubic(scale), scale)
+    except datasets.DataMissingError:
+        return "float32", {}
+    cheap = all(full[kind] - half[kind] < _HALF_COST for kind in full)
+    scores = (half if cheap else full) | {f"bicubic_{kind}": value for kind, value in plain.items()}
+    rounded = {kind: round(value, 3) for kind, value in sorted(scores.items())}
+    return ("float16" if cheap else "float32"), rounded
 
 
 class MetricsLog:

@@ -188,7 +188,7 @@ def train(
         )
     function, state, key = start(config)
     last = config.steps if stop_after is None else min(stop_after, config.steps)
-    plan, compiled = backend.plan(), {}
+    dispatch = functools.cache(functools.partial(make_dispatch, config, function))
     with Checkpoints(folder) as checkpoints:
         found = checkpoints.latest()
         step = 0 if found is None else found
@@ -197,20 +197,22 @@ def train(
         while step < last:
             boundary = min(last, _next(step, config.log_every), _next(step, config.checkpoint_every))
             losses = []
-            begin = step
-            while step < boundary:
-                count = min(plan.steps_per_dispatch, boundary - step)
-                if count not in compiled:
-                    compiled[count] = make_dispatch(config, function, count)
-                state, loss = compiled[count](state, bank.arrays, key)
+            for count in _dispatches(boundary - step):
+                state, loss = dispatch(count)(state, bank.arrays, key)
                 losses.append(loss)
-                step += count
-            mean = _check(losses, begin)
+            mean = _check(losses, step)
+            step = boundary
+            if report is not None:  # before the checkpoint: what is told twice can be dropped, what never is cannot
+                report(Progress(step, config.steps, mean))
             if step % config.checkpoint_every == 0 or step == last:
                 checkpoints.save(step, state)
-            if report is not None:
-                report(Progress(step, config.steps, mean))
     return function, state.params
+
+
+def _dispatches(steps: int) -> list[int]:
+    """How many steps each call takes."""
+    most = backend.plan().steps_per_dispatch
+    return [most] * (steps // most) + ([steps % most] if steps % most else [])
 
 
 def _next(step: int, every: int) -> int:
