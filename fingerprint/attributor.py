@@ -4,7 +4,8 @@ Deterministic: the same picture gives the same result alone or among others, on 
 """
 
 import math
-from concurrent.futures import Executor
+import os
+from concurrent.futures import ThreadPoolExecutor
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
@@ -15,10 +16,10 @@ from fingerprint.conditions import CONDITIONS, LOWEST_QUALITY, Condition
 from fingerprint.decide import Decision, decide
 from fingerprint.expert import PARSED, Expert, Scored
 from fingerprint.reference import Reference, load, mode_mask
-from fingerprint.result import Candidate, ImageFacts, Parameter, Priors, Result, Tool, Upscaled
+from fingerprint.result import Candidate, ImageFacts, Parameter, Priors, Result, Tool, Upscaled, Verdict
 from fingerprint.router import route
 from fingerprint.sources import UNKNOWN
-from spectra import TILE, TileFeatures, tile_features, to_uint8
+from spectra import TILE, TileFeatures, prepare, tile_features, to_uint8
 
 FLATTEST = 0.7  # grey levels; a tile below this standard deviation shows nothing that could carry a trace
 SMALL_SIDE = 144  # pixels; validation crops are 160
@@ -54,20 +55,21 @@ class Attributor:
                 raise ValueError(f"prior {name} must lie strictly between 0 and 1, got {getattr(self.priors, name)}")
         self.reference = reference if isinstance(reference, Reference) else load(reference)
         self._tool = Tool(tool_version(), self.reference.identity, self.priors)
+        self._pool = ThreadPoolExecutor(os.cpu_count() or 1)
+        prepare()
 
-    def attribute(self, evidence: Evidence, pool: Executor | None = None) -> Result:
+    def attribute(self, evidence: Evidence) -> Result:
         """Answer for one picture.
 
         Args:
             evidence: a file as `datasets.read_evidence` gives it.
-            pool: measures tiles side by side; the answer does not depend on it.
 
         Returns:
             The result; pictures that are too small or flat are `inconclusive`.
         """
         pixels = evidence.pixels
         grey = pixels.strides[2] == 0 or bool((pixels[..., :1] == pixels).all())
-        features = tile_features(to_uint8(pixels), pool=pool)
+        features = tile_features(to_uint8(pixels), pool=self._pool)
         return self.judge(evidence, features, grey)
 
     def judge(self, evidence: Evidence, features: TileFeatures, grey: bool) -> Result:
@@ -110,11 +112,12 @@ class Attributor:
         scores = scores[order]
         return route(scores - scores.max() - math.log(np.exp(scores - scores.max()).sum()), quality)
 
-    def _widened(self, decision: Decision, evidence: Evidence, notes: list[str]) -> str:
+    def _widened(self, decision: Decision, evidence: Evidence, notes: list[str]) -> Verdict:
         """Widen to inconclusive what lies outside the validated range, and say so."""
         quality, side = evidence.jpeg_quality, min(evidence.width, evidence.height)
         if quality is not None and quality < LOWEST_QUALITY:
-            notes.append(f"compressed: JPEG quality {quality} is below the validated range, which ends at {LOWEST_QUALITY}")
+            limit = f"the validated range, which ends at {LOWEST_QUALITY}"
+            notes.append(f"compressed: JPEG quality {quality} is below {limit}")
             return "inconclusive"
         if side < SMALL_SIDE and decision.verdict in ("known_source", "unknown_source"):
             notes.append(f"small: a side of {side} pixels is below the {SMALL_SIDE} that upscaling is reported from")
@@ -163,7 +166,9 @@ def _candidates(expert: Expert, decision: Decision) -> tuple[Candidate, ...]:
     order = np.argsort(-decision.sources, kind="stable")[:CANDIDATES]
     return tuple(
         Candidate(
-            expert.sources[k], _down(decision.upscaled * decision.sources[k]), _log10(float(decision.log_lr_sources[k]))
+            expert.sources[k],
+            _down(decision.upscaled * float(decision.sources[k])),
+            _log10(float(decision.log_lr_sources[k])),
         )
         for k in order
     )

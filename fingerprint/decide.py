@@ -1,4 +1,7 @@
-"""From an expert's likelihood ratios to posterior probabilities and a verdict. Natural logarithms unless named log10."""
+"""From an expert's likelihood ratios to posterior probabilities and a verdict.
+
+Logarithms are natural unless named log10.
+"""
 
 import math
 from dataclasses import dataclass
@@ -60,9 +63,7 @@ def decide(expert: Expert, scored: Scored, row: int, thresholds: Thresholds, pri
     prior = (1 - priors.unknown_given_upscaled) / len(sources)
     log_lr = np.log(np.maximum(sources, 1e-300)) - np.log1p(-np.minimum(sources, 1 - 1e-12)) - _logit(prior)
     verdict, reason = _verdict(odds, sources, float(expit(-known)), thresholds, expert.sources)
-    return Decision(
-        verdict, reason, float(expit(odds)), ratio, float(expit(-known)), sources, _bounded(log_lr, made)
-    )
+    return Decision(verdict, reason, float(expit(odds)), ratio, float(expit(-known)), sources, _bounded(log_lr, made))
 
 
 def _logit(probability: float) -> float:
@@ -84,4 +85,5 @@ def _verdict(
         return "unknown_source", None
     order = np.argsort(-sources, kind="stable")[:2]
     pair = " and ".join(names[k] for k in order)
-    return "inconclusive", f"source: upscaled, but its source cannot be told among the likeliest ({pair}) or an unknown one"
+    reason = f"source: upscaled, but its source cannot be told among the likeliest ({pair}) or an unknown one"
+    return "inconclusive", reason

@@ -1,10 +1,13 @@
 """The expert for one processing condition: from a feature vector to likelihood ratios and parsed hyper-parameters.
 
-Two discriminants score a picture: one over everything (sources and innocents), one over sources alone. What the scores mean is
-learned from held-out scores of training samples, photograph by photograph. Logarithms are natural.
+Two discriminants score a picture: one over everything (sources and innocents), one over sources alone. What the scores
+mean is learned from held-out scores of training samples, photograph by photograph. Logarithms are natural.
 """
 
+import os
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from scipy.optimize import minimize_scalar
@@ -14,7 +17,7 @@ from fingerprint.lda import CrossFit, Discriminant, cross_fit
 from fingerprint.logistic import Logistic, balanced_weights, fit_logistic
 from fingerprint.openset import KNOWN, Places, fit_novelty, fit_places, novelty
 from fingerprint.samples import ENLARGED, ORIGINAL
-from fingerprint.sources import UNKNOWN, Source
+from fingerprint.sources import Source
 from fingerprint.training_set import TrainingSet
 
 SHRINKAGE = 0.15
@@ -26,7 +29,8 @@ class Scored:
     """What an expert says about n pictures.
 
     Attributes:
-        log_sources: (n, k) log-probabilities of the sources, given that one of them made the picture, all equally likely.
+        log_sources: (n, k) log-probabilities of the sources, given that one of them made the picture, all equally
+            likely.
         known: (n,) log likelihood ratio of an enrolled against an unknown upscaler.
         upscaled: (n,) log likelihood ratio of upscaled against not upscaled.
         parsed: for each of `PARSED`, (n, c) log-probabilities, given that the picture was upscaled.
@@ -88,7 +92,7 @@ class Expert:
         sums = detection_sum(self.detector.classes, self.detection_temperature * detect)
         both = np.concatenate([detect, trace], axis=1)
         return Scored(
-            tempered - logsumexp(tempered, axis=1, keepdims=True),
+            tempered - np.asarray(logsumexp(tempered, axis=1, keepdims=True)),
             _log_ratio(self.novelty, told, KNOWN),
             _log_ratio(self.detection, sums, "upscaled"),
             {name: head.log_probabilities(both) for name, head in self.heads.items()},
@@ -109,8 +113,8 @@ def is_source(label: str) -> bool:
 def detection_sum(classes: tuple[str, ...], log_likelihoods: np.ndarray) -> np.ndarray:
     """Return (n, 1): log of the upscaled classes' likelihoods' sum less that of the innocent classes'."""
     innocent = np.array([is_innocent(name) for name in classes])
-    ratio = logsumexp(log_likelihoods[:, ~innocent], axis=1) - logsumexp(log_likelihoods[:, innocent], axis=1)
-    return ratio[:, None]
+    made, not_made = (np.asarray(logsumexp(log_likelihoods[:, side], axis=1)) for side in (~innocent, innocent))
+    return (made - not_made)[:, None]
 
 
 def _log_ratio(model: Logistic, inputs: np.ndarray, positive: str) -> np.ndarray:
@@ -126,10 +130,13 @@ def fit_temperature(scores: np.ndarray, target: np.ndarray, weights: np.ndarray)
         scaled = np.exp(log_factor) * scores
         return -(weights * (scaled[np.arange(len(scaled)), target] - logsumexp(scaled, axis=1))).sum()
 
-    return float(np.exp(minimize_scalar(loss, bounds=(-5.0, 2.0), method="bounded").x))
+    best: Any = minimize_scalar(loss, bounds=(-5.0, 2.0), method="bounded")
+    return float(np.exp(best.x))
 
 
-def fit_expert(data: TrainingSet, sources: dict[str, Source], shrinkage: float = SHRINKAGE) -> tuple[Expert, list[Expert]]:
+def fit_expert(
+    data: TrainingSet, sources: dict[str, Source], shrinkage: float = SHRINKAGE
+) -> tuple[Expert, list[Expert]]:
     """Fit a condition's expert on all samples, and one without each fold.
 
     Args:
@@ -155,8 +162,11 @@ def fit_expert(data: TrainingSet, sources: dict[str, Source], shrinkage: float =
         trace_scores[data.folds == fold] = part.scores(data.features[data.folds == fold])
     every = np.ones(len(data.labels), bool)
     build = _Builder(data, detect, trace_scores, sources)
-    full = build.expert(detect.full, trace.full, every)
-    return full, [build.expert(d, t, data.folds != f) for f, (d, t) in enumerate(zip(detect.folds, trace.folds, strict=True))]
+    jobs = [(detect.full, trace.full, every)]
+    jobs += [(d, t, data.folds != f) for f, (d, t) in enumerate(zip(detect.folds, trace.folds, strict=True))]
+    with ThreadPoolExecutor(os.cpu_count() or 1) as pool:
+        full, *parts = pool.map(lambda job: build.expert(*job), jobs)
+    return full, parts
 
 
 @dataclass(frozen=True)
@@ -209,7 +219,8 @@ def _fit_size(both: np.ndarray, labels: np.ndarray, sources: dict[str, Source]) 
         centre, middle = w @ x[rows], w @ y[rows]
         spread = np.sqrt(w @ (x[rows] - centre) ** 2) + 1e-9
         z = (x[rows] - centre) / spread
-        slope = np.linalg.solve((z * w[:, None]).T @ z + 0.05 * np.eye(z.shape[1]), (z * w[:, None]).T @ (y[rows] - middle))
+        weighed = (z * w[:, None]).T
+        slope = np.linalg.solve(weighed @ z + 0.05 * np.eye(z.shape[1]), weighed @ (y[rows] - middle))
         return np.append(slope / spread, middle - centre @ (slope / spread))
 
     errors = []

@@ -18,7 +18,7 @@ from fingerprint.sources import known_sources
 from fingerprint.training_set import TrainingSet, measure
 from fingerprint.validation import choose_thresholds, held_out, rates
 
-SHRINKAGE = {True: 0.35, False: 0.15}  # by whether a JPEG step is in between; chosen by cross-validation
+SHRINKAGE = {True: 0.35, False: 0.1}  # by whether a JPEG step is in between; chosen by cross-validation
 ROUTED = 1500  # samples a condition that the router is fitted on
 
 
@@ -73,7 +73,9 @@ def default_samples(
     return (*samples, *innocent_samples())
 
 
-def fit(plan: Plan, step: Callable[[str], None] = lambda _: None, advance: Callable[[int], None] = lambda _: None) -> Reference:
+def fit(
+    plan: Plan, step: Callable[[str], None] = lambda _: None, advance: Callable[[int], None] = lambda _: None
+) -> Reference:
     """Fit the experts of all conditions and write the reference.
 
     Args:
@@ -157,11 +159,15 @@ def _router(parts: list[TrainingSet], mode: str) -> tuple[CrossFit, float, dict]
     guessed = classes[crossed.held_out.argmax(axis=1)]
     order = [condition.name for condition in CONDITIONS]
     places = np.array([order.index(name) for name in guessed]) - np.array([order.index(name) for name in labels])
-    return crossed, temperature, {
-        "right": {name: round(float((guessed[labels == name] == name).mean()), 4) for name in order},
-        "right_or_next": round(float((np.abs(places) <= 1).mean()), 4),
-        "clean_called_jpeg": round(float((guessed[labels == CLEAN.name] != CLEAN.name).mean()), 4),
-    }
+    return (
+        crossed,
+        temperature,
+        {
+            "right": {name: round(float((guessed[labels == name] == name).mean()), 4) for name in order},
+            "right_or_next": round(float((np.abs(places) <= 1).mean()), 4),
+            "clean_called_jpeg": round(float((guessed[labels == CLEAN.name] != CLEAN.name).mean()), 4),
+        },
+    )
 
 
 def _counts(samples: Sequence[Sample]) -> dict[str, int]:

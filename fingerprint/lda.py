@@ -3,8 +3,8 @@
 Features are float32 `n d`; classes weigh the same however many samples they have. The scores of a class are
 w . z + c with w = W^-1 m, the discriminant functions of Gaussian classes with means m and one covariance W.
 
-Reference: R. A. Fisher, 1936; J. Friedman, "Regularized discriminant analysis", JASA 84, 1989 (shrinkage to a multiple of the
-identity, equation 18).
+Reference: R. A. Fisher, 1936; J. Friedman, "Regularized discriminant analysis", JASA 84, 1989 (shrinkage to a multiple
+of the identity, equation 18).
 """
 
 from dataclasses import dataclass

@@ -1,7 +1,8 @@
 """Known or unknown: whether an upscaled picture fits any enrolled source, learned by leaving each source out in turn.
 
-Scores are those of the source discriminant, float64 `n k`, one column a source. An unknown network either lies far from all
-enrolled ones or between two of them; the distance to the nearest and the lead of the nearest over the second tell both.
+Scores are those of the source discriminant, float64 `n k`, one column a source. An unknown network either lies far from
+all enrolled ones or between two of them; the distance to the nearest and the lead of the nearest over the second tell
+both.
 """
 
 from dataclasses import dataclass
@@ -89,4 +90,5 @@ def fit_novelty(scores: np.ndarray, index: np.ndarray, folds: np.ndarray, extra:
     for left_out in columns:
         add(columns[columns != left_out], index == left_out, UNKNOWN, index)
     names = np.array(labels)
-    return fit_logistic(np.concatenate(measures), names, balanced_weights(names, np.array(parts).astype(str)), ridge=1e-5)
+    weights = balanced_weights(names, np.array(parts).astype(str))
+    return fit_logistic(np.concatenate(measures), names, weights, ridge=1e-5)

@@ -1,7 +1,7 @@
 """The fitted reference on disk: safetensors for numbers, JSON for the rest; never pickle.
 
-A reference is a folder with `reference.safetensors` and `reference.json`. For each condition it holds two experts, one for
-colour pictures and one for grey ones. Its identity is the SHA-256 over both files.
+A reference is a folder with `reference.safetensors` and `reference.json`. For each condition it holds two experts, one
+for colour pictures and one for grey ones. Its identity is the SHA-256 over both files.
 """
 
 import hashlib

@@ -13,8 +13,8 @@ CERTAIN = 0.9
 def route(log_probabilities: np.ndarray, quality: int | None) -> tuple[Condition, str | None]:
     """Choose the condition to judge a picture by.
 
-    A JPEG file's own tables are believed, unless the pixels say with near certainty that a stronger JPEG step came before.
-    Any other file is judged by its pixels.
+    A JPEG file's own tables are believed, unless the pixels say with near certainty that a stronger JPEG step came
+    before. Any other file is judged by its pixels.
 
     Args:
         log_probabilities: (c,) of `CONDITIONS`, from the pixels.

@@ -69,7 +69,8 @@ class Sample:
             picture = picture[top : top + size, left : left + size]
             if own and copy == 0:
                 return augment.cut(picture, rng)
-        return augment.cut(augment.process(picture, condition, rng, varied), rng, self.touches, 8 if condition.is_jpeg else 16)
+        processed = augment.process(picture, condition, rng, varied)
+        return augment.cut(processed, rng, self.touches, 8 if condition.is_jpeg else 16)
 
 
 def fold_of(group: str) -> int:
@@ -95,8 +96,8 @@ def source_samples(folder: Path, label: str, copies: int = 2) -> Iterator[Sample
 def innocent_samples() -> Iterator[Sample]:
     """Yield photographs that were never upscaled, and plain enlargements of them under `ENLARGED`.
 
-    BSDS500 train and test, camera pictures and lossless photographs, each as they are, reduced, and degraded. BSDS500 val is
-    left out: the test photographs are from there.
+    BSDS500 train and test, camera pictures and lossless photographs, each as they are, reduced, and degraded. BSDS500
+    val is left out: the test photographs are from there.
     """
     for corpus in (datasets.bsds500("train"), datasets.bsds500("test")):
         yield from _histories(corpus, "original:scan", 1, degrade_every=2)

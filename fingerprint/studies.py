@@ -34,13 +34,14 @@ def innocent_corpora(scikit_image: bool = True) -> Innocents:
         scikit_image: with the photographs that scikit-image's package carries, where it is installed.
 
     Returns:
-        (`original`, photograph or camera, file) by corpus. `camera` and `lossless` are in the training data, so they need
-        references by fold; the others are in no training split.
+        (`original`, photograph or camera, file) by corpus. `camera` and `lossless` are in the training data, so they
+        need references by fold; the others are in no training split.
     """
     corpora = {"bsds-val": datasets.bsds500("val"), "set5": datasets.set5(), "set14": datasets.set14()}
     corpora |= {"camera": datasets.camera(), "lossless": datasets.lossless()}
     listed = {
-        name: [(ORIGINAL, group, path) for path, group in zip(c.paths, c.groups, strict=True)] for name, c in corpora.items()
+        name: [(ORIGINAL, group, path) for path, group in zip(c.paths, c.groups, strict=True)]
+        for name, c in corpora.items()
     }
     if scikit_image:
         listed["scikit-image"] = [(ORIGINAL, path.stem, path) for path in _scikit_image_photographs()]
@@ -72,8 +73,8 @@ def innocents(
     """Count verdicts on innocents, for each corpus and each post-processing.
 
     Args:
-        folds: folder with `fold0` ... of references that never saw that fold; without it, `camera` and `lossless` are left
-            out.
+        folds: folder with `fold0` ... of references that never saw that fold; without it, `camera` and `lossless` are
+            left out.
         posts: keys of `evaluate.POSTS`.
         reference: the reference for corpora in no training split, the shipped one by default.
         step: told what is being done.
@@ -150,7 +151,9 @@ def leave_out(
     return out
 
 
-def _left_out(expert: Expert, thresholds: Thresholds, probe: TrainingSet, name: str, sources: dict[str, Source]) -> dict:
+def _left_out(
+    expert: Expert, thresholds: Thresholds, probe: TrainingSet, name: str, sources: dict[str, Source]
+) -> dict:
     from scipy.special import expit
     from sklearn.metrics import roc_auc_score
 

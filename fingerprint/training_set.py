@@ -79,7 +79,9 @@ def measure(
 
 def _block(draws: list, condition: Condition, cache: Path, pool: ThreadPoolExecutor, advance: Callable) -> np.ndarray:
     lines = [f"{s.path.name}|{s.path.stat().st_size}|{s.history}|{sorted(s.touches)}|{k}" for s, k in draws]
-    key = hashlib.sha256("\n".join([FEATURES_ID, RECIPE, repr(condition), draws[0][0].label, *lines]).encode()).hexdigest()
+    key = hashlib.sha256(
+        "\n".join([FEATURES_ID, RECIPE, repr(condition), draws[0][0].label, *lines]).encode()
+    ).hexdigest()
     path = cache / f"{key[:24]}.npy"
     if path.exists():
         block = np.load(path, allow_pickle=False)

@@ -8,7 +8,15 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from spectra.cooccurrence import SUBMODELS, Submodel, cooccurrences
-    from spectra.features import DIMENSIONS, FEATURES_ID, TileFeatures, dimension_names, luma_mask, tile_features
+    from spectra.features import (
+        DIMENSIONS,
+        FEATURES_ID,
+        TileFeatures,
+        dimension_names,
+        luma_mask,
+        prepare,
+        tile_features,
+    )
     from spectra.power import activity_split, fold, log_power
     from spectra.profiles import angular_profile, grid_frequencies, radial_profile
     from spectra.residuals import high_pass, median_residual, wiener_residual
@@ -17,7 +25,15 @@ if TYPE_CHECKING:
 
 _HOMES = {
     "cooccurrence": ("SUBMODELS", "Submodel", "cooccurrences"),
-    "features": ("DIMENSIONS", "FEATURES_ID", "TileFeatures", "dimension_names", "luma_mask", "tile_features"),
+    "features": (
+        "DIMENSIONS",
+        "FEATURES_ID",
+        "TileFeatures",
+        "dimension_names",
+        "luma_mask",
+        "prepare",
+        "tile_features",
+    ),
     "power": ("activity_split", "fold", "log_power"),
     "profiles": ("angular_profile", "grid_frequencies", "radial_profile"),
     "residuals": ("high_pass", "median_residual", "wiener_residual"),
@@ -59,6 +75,7 @@ __all__ = [
     "log_power",
     "luma_mask",
     "median_residual",
+    "prepare",
     "radial_profile",
     "tile_features",
     "tile_origins",

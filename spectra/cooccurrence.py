@@ -3,7 +3,8 @@
 Tiles are uint8-valued integers `n h w 3` (R, G, B, sRGB-encoded, 0..255); every step is integer arithmetic, so that the
 counts are the same on every backend, batch size and number of threads.
 
-Reference: J. Fridrich, J. Kodovsky, "Rich models for steganalysis of digital images", IEEE TIFS 7(3), 2012, sections II-III.
+Reference: J. Fridrich, J. Kodovsky, "Rich models for steganalysis of digital images", IEEE TIFS 7(3), 2012,
+sections II-III.
 """
 
 from dataclasses import dataclass
@@ -12,7 +13,7 @@ from functools import lru_cache
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Float, Int
+from jaxtyping import Array, Int, Int8
 
 TRUNCATION = 2
 ORDER = 4
@@ -80,16 +81,6 @@ def _quantise(residual, step: int):
     return jnp.sign(residual) * jnp.minimum(magnitude, TRUNCATION)
 
 
-def _codes(quantised, axis: int):
-    """Code each run of four neighbours along `axis` as one integer below BINS."""
-    base = 2 * TRUNCATION + 1
-    length = quantised.shape[axis] - ORDER + 1
-    code = jnp.zeros((), jnp.int32)
-    for k in range(ORDER):
-        code = code * base + jax.lax.slice_in_dim(quantised, k, k + length, axis=axis) + TRUNCATION
-    return code.reshape(code.shape[0], -1)
-
-
 @lru_cache
 def symmetry_map() -> np.ndarray:
     """Return the index, below 169, of each of the 625 codes under reversal and change of sign."""
@@ -101,33 +92,109 @@ def symmetry_map() -> np.ndarray:
     return np.unique(representative, return_inverse=True)[1].astype(np.int32)
 
 
-def cooccurrences(
-    tiles: Int[Array, "n h w 3"], submodels: tuple[Submodel, ...] = SUBMODELS
-) -> Int[Array, "n p s 169"]:
-    """Return the symmetrised co-occurrence counts of every submodel on every plane."""
-    stack = planes(tiles.astype(jnp.int32))
-    n, p, height, width = stack.shape
-    stack = stack.reshape(n * p, height, width)
-    quantised: dict = {}
-    histograms = []
-    for sub in submodels:
-        codes = []
-        for transposed in (False, True):
-            kernel = np.array(KERNELS[sub.kernel])
-            symmetric = kernel.shape == kernel.T.shape and bool((kernel == kernel.T).all())
-            key = (sub.kernel, sub.step, transposed and not symmetric)
-            if key not in quantised:
-                quantised[key] = _quantise(_correlate(stack, kernel.T if transposed else kernel), sub.step)
-            along_rows = transposed == (sub.scan == "along")
-            codes.append(_codes(quantised[key], 1 if along_rows else 2))
-        histograms.append(_count(jnp.concatenate(codes, axis=1)))
+@lru_cache
+def _members() -> tuple[np.ndarray, np.ndarray]:
+    """Return, for each of the 169 symmetry classes, up to four codes and which of the four places are taken."""
     table = symmetry_map()
-    counts = jnp.stack(histograms, axis=1).reshape(n, p, len(submodels), BINS)
-    merged = jnp.zeros((int(table.max()) + 1, *counts.shape[:-1]), jnp.int32)
-    return jnp.moveaxis(merged.at[table].add(jnp.moveaxis(counts, -1, 0)), 0, -1)
+    members = np.zeros((int(table.max()) + 1, 4), np.int32)
+    taken = np.zeros_like(members)
+    for k in range(len(members)):
+        codes = np.flatnonzero(table == k)
+        members[k, : len(codes)], taken[k, : len(codes)] = codes, 1
+    return members, taken
 
 
-def _count(codes):
-    n = codes.shape[0]
-    offset = codes + BINS * jnp.arange(n, dtype=jnp.int32)[:, None]
-    return jnp.zeros(n * BINS, jnp.int32).at[offset.reshape(-1)].add(1, mode="promise_in_bounds").reshape(n, BINS)
+def _map_name(sub: Submodel, transposed: bool) -> str:
+    kernel = np.array(KERNELS[sub.kernel])
+    symmetric = kernel.shape == kernel.T.shape and bool((kernel == kernel.T).all())
+    return f"{sub.kernel}/{sub.step}{'t' if transposed and not symmetric else ''}"
+
+
+def residual_maps(
+    tiles: Int[Array, "n h w 3"], submodels: tuple[Submodel, ...] = SUBMODELS
+) -> dict[str, Int8[Array, "m _ _"]]:
+    """Return the quantised residuals that the submodels need, one map for each kernel, step and direction.
+
+    Kept apart from `count_codes` because XLA would else compute each residual anew for each of its shifts.
+
+    Args:
+        tiles: integers from 0 to 255.
+        submodels: what is to be counted.
+
+    Returns:
+        Values 0 to 2 * TRUNCATION, tiles times planes on the first axis, smaller by the kernel's reach.
+    """
+    stack = planes(tiles.astype(jnp.int32))
+    stack = stack.reshape(-1, *stack.shape[2:])
+    maps = {}
+    for sub in submodels:
+        for transposed in (False, True):
+            name = _map_name(sub, transposed)
+            if name not in maps:
+                kernel = np.array(KERNELS[sub.kernel])
+                residual = _correlate(stack, kernel.T if transposed else kernel)
+                maps[name] = (_quantise(residual, sub.step) + TRUNCATION).astype(jnp.int8)
+    return maps
+
+
+def _codes(quantised: Int8[Array, "m h w"], axis: int) -> Int[Array, "m k"]:
+    """Code each run of four neighbours along `axis` as one integer below BINS."""
+    values = quantised.astype(jnp.int32)
+    length = values.shape[axis] - ORDER + 1
+    code = jnp.zeros((), jnp.int32)
+    for k in range(ORDER):
+        code = code * (2 * TRUNCATION + 1) + jax.lax.slice_in_dim(values, k, k + length, axis=axis)
+    return code.reshape(code.shape[0], -1)
+
+
+def count_codes(
+    maps: dict[str, Int8[Array, "m _ _"]], submodels: tuple[Submodel, ...] = SUBMODELS, method: str | None = None
+) -> Int[Array, "n p s 169"]:
+    """Count the codes of every submodel, both directions together, and merge codes that are equal by symmetry.
+
+    Args:
+        maps: as `residual_maps` returns them for the same submodels.
+        submodels: what to count.
+        method: "scatter" adds ones into bins; "matmul" multiplies one-hot codes, which runs at matrix speed where
+            scattering crawls. The counts are the same. By default the backend decides: scatter on the CPU.
+
+    Returns:
+        Counts.
+
+    Raises:
+        ValueError: no such method.
+    """
+    method = method or ("scatter" if jax.default_backend() == "cpu" else "matmul")
+    if method not in ("scatter", "matmul"):
+        raise ValueError(f"method must be scatter or matmul, got {method!r}")
+    codes = []
+    for sub in submodels:
+        pair = [
+            _codes(maps[_map_name(sub, transposed)], 1 if transposed == (sub.scan == "along") else 2)
+            for transposed in (False, True)
+        ]
+        codes.append(jnp.concatenate(pair, axis=1))
+    rows, kinds = codes[0].shape[0], len(submodels)
+    if method == "scatter":
+        first = (np.arange(rows, dtype=np.int32)[:, None] * kinds + np.arange(kinds, dtype=np.int32)) * BINS
+        flat = jnp.concatenate([(c + first[:, k : k + 1]).reshape(-1) for k, c in enumerate(codes)])
+        bins = jnp.zeros(rows * kinds * BINS, jnp.int32).at[flat].add(1, mode="promise_in_bounds")
+    else:
+        bins = jnp.stack([_one_hot_counts(c) for c in codes], axis=1)
+    members, taken = _members()
+    return (bins.reshape(rows // 3, 3, kinds, BINS)[..., members] * taken).sum(axis=-1)
+
+
+def _one_hot_counts(codes: Int[Array, "m k"]) -> Int[Array, "m b"]:
+    """Count codes as a product of one-hot pairs; exact in float32 below 2**24 codes a row."""
+    half = (2 * TRUNCATION + 1) ** (ORDER // 2)
+    values = jnp.arange(half, dtype=jnp.int32)
+    first = (codes[:, :, None] // half == values).astype(jnp.float32)
+    second = (codes[:, :, None] % half == values).astype(jnp.float32)
+    product = jnp.einsum("mki,mkj->mij", first, second, precision="highest")
+    return product.reshape(codes.shape[0], BINS).astype(jnp.int32)
+
+
+def cooccurrences(tiles: Int[Array, "n h w 3"], submodels: tuple[Submodel, ...] = SUBMODELS) -> Int[Array, "n p s 169"]:
+    """Return the symmetrised co-occurrence counts of every submodel on every plane of integer tiles from 0 to 255."""
+    return count_codes(residual_maps(tiles, submodels), submodels)

@@ -1,22 +1,23 @@
 """The classical fingerprint of a picture: residual co-occurrences and folded log-power spectra of its tiles.
 
-Pictures are uint8 `H W 3`; features are float32. Every tile goes through one jitted program of fixed shape, whatever the
+Pictures are uint8 `H W 3`; features are float32. Every tile goes through jitted programs of fixed shape, whatever the
 picture's size, without threads inside, so that the same picture gives the same bits alone, in a batch, on any number
 of threads.
 """
 
-from concurrent.futures import Executor
+from concurrent.futures import Executor, ThreadPoolExecutor
 from dataclasses import dataclass
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
-from spectra.cooccurrence import SUBMODELS, cooccurrences, symmetry_map
+from spectra.cooccurrence import SUBMODELS, count_codes, residual_maps, symmetry_map
 from spectra.cooccurrence import planes as colour_planes
-from spectra.power import FOLDED, activity_split, fold, log_power
+from spectra.power import FOLDED, fold, split_by_activity, window_log_power
 from spectra.residuals import median_residual
-from spectra.tiles import BATCH, MAX_TILES, batches, tile_origins
+from spectra.tiles import BATCH, MAX_TILES, TILE, batches, tile_origins
+from spectra.windows import cut_windows
 
 SPECTRA = ("luma busy", "luma calm", "luma median residual", "R-G", "B-G")
 PLANES = ("luma", "R-G", "B-G")
@@ -29,7 +30,10 @@ FEATURES_ID = "cooccurrence24+power5/1"
 def dimension_names() -> list[str]:
     """Return a name for every dimension of the feature vector, in order."""
     names = [
-        f"{plane} {sub.kernel}/{sub.step} {sub.scan} {code}" for plane in PLANES for sub in SUBMODELS for code in range(CODES)
+        f"{plane} {sub.kernel}/{sub.step} {sub.scan} {code}"
+        for plane in PLANES
+        for sub in SUBMODELS
+        for code in range(CODES)
     ]
     return names + [f"{name} {k}" for name in SPECTRA for k in range(FOLDED)]
 
@@ -82,26 +86,32 @@ class TileFeatures:
         return np.concatenate([share, power]).astype(np.float32)
 
 
-def _tile_features(tiles):
-    integers = tiles.astype(jnp.int32)
-    count = integers.shape[0]
-    counts = cooccurrences(integers).reshape(count, COUNTS)
-    planes = colour_planes(integers).astype(jnp.float32)
+def _spectra(tiles):
+    """Return folded spectra (n, 5 * 325) and the standard deviation of luma (n,) of uint8 tiles."""
+    count = tiles.shape[0]
+    planes = colour_planes(tiles.astype(jnp.int32)).astype(jnp.float32)
     luma = planes[:, 0]
-    spectra = jnp.concatenate(
-        [
-            activity_split(luma),
-            log_power(jnp.concatenate([median_residual(luma), planes[:, 1], planes[:, 2]]))
-            .reshape(3, count, *(48, 25))
-            .swapaxes(0, 1),
-        ],
-        axis=1,
-    )
-    return counts, fold(spectra).reshape(count, -1), luma.std(axis=(-2, -1))
+    power = window_log_power(jnp.concatenate([luma, median_residual(luma), planes[:, 1], planes[:, 2]]))
+    halves = split_by_activity(power[:count], cut_windows(luma).var(axis=(-2, -1)))
+    others = power[count:].mean(axis=1).reshape(3, count, *power.shape[2:]).swapaxes(0, 1)
+    return fold(jnp.concatenate([halves, others], axis=1)).reshape(count, -1), luma.std(axis=(-2, -1))
 
 
-# One thread inside: sums keep their order whatever machine or load; parallelism comes from batches side by side.
-_program = jax.jit(_tile_features, compiler_options={"xla_cpu_multi_thread_eigen": False})
+def _alone(function):
+    """Compile for one thread: sums keep their order under any load; parallelism comes from batches side by side."""
+    return jax.jit(function, compiler_options={"xla_cpu_multi_thread_eigen": False})
+
+
+_maps_program, _counts_program, _spectra_program = _alone(residual_maps), _alone(count_codes), _alone(_spectra)
+
+
+def prepare() -> None:
+    """Compile the programs, side by side; later calls find them ready."""
+    tiles = np.zeros((BATCH, TILE, TILE, 3), np.uint8)
+    with ThreadPoolExecutor(2) as pool:
+        spectra = pool.submit(lambda: _spectra_program(tiles))
+        _counts_program(_maps_program(tiles))
+        spectra.result()
 
 
 def tile_features(pixels: np.ndarray, *, max_tiles: int = MAX_TILES, pool: Executor | None = None) -> TileFeatures:
@@ -123,11 +133,17 @@ def tile_features(pixels: np.ndarray, *, max_tiles: int = MAX_TILES, pool: Execu
     origins = tile_origins(*pixels.shape[:2], max_tiles)
     parts = list((pool.map if pool else map)(_run, batches(pixels, origins, BATCH)))
     if not parts:
-        empty = np.zeros((0, COUNTS), np.int32), np.zeros((0, len(SPECTRA) * FOLDED), np.float32), np.zeros(0, np.float32)
+        empty = (
+            np.zeros((0, COUNTS), np.int32),
+            np.zeros((0, len(SPECTRA) * FOLDED), np.float32),
+            np.zeros(0, np.float32),
+        )
         return TileFeatures([], *empty)
     return TileFeatures(origins, *(np.concatenate(column) for column in zip(*parts, strict=True)))
 
 
 def _run(batch: tuple[np.ndarray, int]) -> list[np.ndarray]:
     tiles, real = batch
-    return [np.asarray(part)[:real] for part in _program(tiles)]
+    powers, activity = _spectra_program(tiles)
+    counts = _counts_program(_maps_program(tiles)).reshape(len(tiles), COUNTS)
+    return [np.asarray(part)[:real] for part in (counts, powers, activity)]

@@ -1,7 +1,7 @@
 """Windowed log-power spectra of tiles, and their folding under flips and transposition.
 
-Planes are float32 `n h w` in grey levels (0..255), spectra are in `rfft2` layout (48 x 25 for windows of 48), frequencies
-in cycles/pixel: bin k is k / 48.
+Planes are float32 `n h w` in grey levels (0..255), spectra are in `rfft2` layout (48 x 25 for windows of 48),
+frequencies in cycles/pixel: bin k is k / 48.
 """
 
 import jax.numpy as jnp
@@ -36,10 +36,13 @@ def activity_split(planes: Float[Array, "n h w"]) -> Float[Array, "n 2 48 25"]:
     Windows are ranked by their variance within the plane; the busier half takes the middle one. A network's response
     to edges and to flat areas differs in a way that one mean hides.
     """
-    cut = cut_windows(planes)
-    power = window_log_power(planes)
-    ranks = jnp.argsort(jnp.argsort(cut.var(axis=(-2, -1)), axis=1), axis=1)
-    count = cut.shape[1]
+    return split_by_activity(window_log_power(planes), cut_windows(planes).var(axis=(-2, -1)))
+
+
+def split_by_activity(power: Float[Array, "n k 48 25"], activity: Float[Array, "n k"]) -> Float[Array, "n 2 48 25"]:
+    """Average window spectra over the busier and over the calmer half of a plane's windows."""
+    count = activity.shape[1]
+    ranks = jnp.argsort(jnp.argsort(activity, axis=1), axis=1)
     busy = (ranks >= count // 2).astype(jnp.float32)[:, :, None, None]
     halves = [(power * weight).sum(axis=1) / weight.sum(axis=1) for weight in (busy, np.float32(1) - busy)]
     return jnp.stack(halves, axis=1)

@@ -45,8 +45,8 @@ def angular_profile(spectrum: np.ndarray, bins: int = 36, lowest: float = 0.05) 
         lowest: frequencies below this, in cycles/pixel, are left out.
 
     Returns:
-        The sectors' middle directions in degrees (bins,) and the means (bins,), NaN where a sector is empty. Direction 0
-        is the horizontal frequency axis.
+        The sectors' middle directions in degrees (bins,) and the means (bins,), NaN where a sector is empty. Direction
+        0 is the horizontal frequency axis.
 
     Raises:
         ValueError: another shape, or fewer than one sector.
