@@ -15,8 +15,8 @@ SPLITS = {"train": ("test", None), "test": ("val", 20)}
 def render_source(name: str, split: str, root: Path) -> Path:
     """Make what one of our networks makes of the photographs behind a published split; what is there is kept.
 
-    The photograph is cut to multiples of 12, reduced by Pillow's bicubic, enlarged by the network and cropped to 192x192
-    where the published crop lies, or in the middle on a multiple of 24 where that is not known.
+    The photograph is cut to multiples of 12, reduced by Pillow's bicubic, enlarged by the network and cropped to
+    192x192 where the published crop lies, or in the middle on a multiple of 24 where that is not known.
 
     Args:
         name: of a network in the zoo.
