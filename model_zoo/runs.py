@@ -14,8 +14,8 @@ import numpy as np
 import datasets
 from model_zoo.config import TrainConfig, canonical_json
 from model_zoo.evaluation import bicubic, set5_psnr
-from model_zoo.functional import Functional, Params, as_float32, count_parameters
-from model_zoo.manifests import Manifest
+from model_zoo.functional import Functional, Params, as_float32, count_parameters, skeleton
+from model_zoo.manifests import Manifest, find_manifest
 from model_zoo.network import Network
 from model_zoo.training import Progress, train
 from model_zoo.weights import encode_weights, write_atomically
@@ -52,6 +52,9 @@ def run(config: TrainConfig, root: Path, *, report: Callable[[Progress], None] |
             finite.
         OSError: if the pictures are missing or the folder cannot be written.
     """
+    skeleton(config.architecture, scale=config.scale, **config.network())  # a mistake leaves no folder behind
+    if config.warm_start is not None:
+        find_manifest(config.warm_start)
     corpus = _corpus(config.data)
     folder = run_folder(config, root)
     folder.mkdir(parents=True, exist_ok=True)
