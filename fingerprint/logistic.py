@@ -61,7 +61,7 @@ def fit_logistic(inputs: np.ndarray, labels: np.ndarray, weights: np.ndarray, ri
         return -(w * log_p[np.arange(len(z)), target]).sum() + ridge * (beta[:-1] ** 2).sum(), slope.reshape(-1)
 
     start = np.zeros((z.shape[1] + 1) * len(classes))
-    best = minimize(loss, start, jac=True, method="L-BFGS-B", options={"maxiter": 300}).x.reshape(-1, len(classes))
+    best = minimize(loss, start, jac=True, method="L-BFGS-B", options={"maxiter": 80}).x.reshape(-1, len(classes))
     raw = best[:-1] / spread[:, None]
     return Logistic(tuple(map(str, classes)), raw, best[-1] - centre @ raw)
 

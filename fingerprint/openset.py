@@ -32,6 +32,59 @@ class Places:
         return np.square(z[:, None, :] - self.centres[None]).sum(axis=-1)
 
 
+@dataclass(frozen=True)
+class Moments:
+    """Sums over samples of each class: enough to place any choice of classes.
+
+    Attributes:
+        count: (k,) samples.
+        total: (k, k) sums of scores, one row a class.
+        square: (k, k, k) sums of outer products of scores, one matrix a class.
+    """
+
+    count: np.ndarray
+    total: np.ndarray
+    square: np.ndarray
+
+    def places(self, kept: np.ndarray | None = None) -> Places:
+        """Place the kept classes, all by default, in the space of their own columns.
+
+        The shared covariance is the mean of the classes' own, every class weighing the same, with a thousandth of its
+        mean variance added for safety.
+
+        Args:
+            kept: (j,) columns.
+        """
+        kept = np.arange(len(self.count)) if kept is None else kept
+        n = self.count[kept][:, None]
+        means = self.total[np.ix_(kept, kept)] / n
+        second = (self.square[np.ix_(kept, kept, kept)] / n[:, :, None]).mean(axis=0)
+        covariance = second - means.T @ means / len(kept)
+        covariance[np.diag_indices(len(kept))] += 1e-3 * np.trace(covariance) / len(kept)
+        whitener = np.linalg.inv(np.linalg.cholesky(covariance)).T
+        return Places(whitener, means @ whitener)
+
+    def __sub__(self, other: "Moments") -> "Moments":
+        """Take the samples of `other` away."""
+        return Moments(self.count - other.count, self.total - other.total, self.square - other.square)
+
+
+def moments(scores: np.ndarray, index: np.ndarray) -> Moments:
+    """Sum up scores by class.
+
+    Args:
+        scores: (n, k).
+        index: (n,) column of the right source, or negative for samples of none.
+    """
+    kinds = range(scores.shape[1])
+    groups = [scores[index == k].astype(np.float64) for k in kinds]
+    return Moments(
+        np.array([len(group) for group in groups], float),
+        np.stack([group.sum(axis=0) for group in groups]),
+        np.stack([group.T @ group for group in groups]),
+    )
+
+
 def fit_places(scores: np.ndarray, index: np.ndarray) -> Places:
     """Place the sources by the means of held-out scores and one shared covariance, every source weighing the same.
 
@@ -39,16 +92,7 @@ def fit_places(scores: np.ndarray, index: np.ndarray) -> Places:
         scores: (n, k).
         index: (n,) column of the right source, or negative for samples of none.
     """
-    scores = scores.astype(np.float64)
-    count = scores.shape[1]
-    means = np.stack([scores[index == k].mean(axis=0) for k in range(count)])
-    covariance = np.zeros((count, count))
-    for k in range(count):
-        centred = scores[index == k] - means[k]
-        covariance += centred.T @ centred / (len(centred) * count)
-    covariance[np.diag_indices(count)] += 1e-3 * np.trace(covariance) / count
-    whitener = np.linalg.inv(np.linalg.cholesky(covariance)).T
-    return Places(whitener, means @ whitener)
+    return moments(scores, index).places()
 
 
 def novelty(squared: np.ndarray) -> np.ndarray:
@@ -71,24 +115,22 @@ def fit_novelty(scores: np.ndarray, index: np.ndarray, folds: np.ndarray, extra:
     """
     columns = np.arange(scores.shape[1])
     measures, labels, parts = [], [], []
+    every = moments(scores, index)
+    for fold in np.unique(folds):
+        inside = folds == fold
+        rest = every - moments(scores[inside], index[inside])
 
-    def add(kept: np.ndarray, chosen: np.ndarray, label: str, part: np.ndarray) -> None:
-        place_of = np.full(len(columns), -1)
-        place_of[kept] = np.arange(len(kept))
-        inner = np.where(index >= 0, place_of[index], -1)
-        for fold in np.unique(folds):
-            test = chosen & (folds == fold)
-            if test.any():
-                places = fit_places(scores[folds != fold][:, kept], inner[folds != fold])
-                measures.append(novelty(places.squared_distances(scores[test][:, kept])))
-                labels.extend([label] * int(test.sum()))
-                parts.extend(part[test].tolist())
+        def add(kept: np.ndarray, chosen: np.ndarray, label: str, rest: Moments = rest) -> None:
+            if chosen.any():
+                measures.append(novelty(rest.places(kept).squared_distances(scores[chosen][:, kept])))
+                labels.extend([label] * int(chosen.sum()))
+                parts.extend(index[chosen].tolist())
 
-    add(columns, index >= 0, KNOWN, index)
-    if extra is not None:
-        add(columns, extra, UNKNOWN, np.full(len(index), -1))
-    for left_out in columns:
-        add(columns[columns != left_out], index == left_out, UNKNOWN, index)
+        add(columns, inside & (index >= 0), KNOWN)
+        if extra is not None:
+            add(columns, inside & extra, UNKNOWN)
+        for left_out in columns:
+            add(columns[columns != left_out], inside & (index == left_out), UNKNOWN)
     names = np.array(labels)
     weights = balanced_weights(names, np.array(parts).astype(str))
     return fit_logistic(np.concatenate(measures), names, weights, ridge=1e-5)
