@@ -183,11 +183,13 @@ def _parameters(expert: Expert, scored: Scored, decision: Decision, verdict: str
             key = NOTHING_ELSE[name]
             given[key] = given.get(key, 0.0) + 1 - decision.upscaled
         probabilities = {key: _down(float(value)) for key, value in sorted(given.items())}
-        best = max(probabilities, key=lambda key: probabilities[key])
+        ruled_out = NOTHING_ELSE.get(name) if verdict in ("known_source", "unknown_source") else None
+        best = max((key for key in probabilities if key != ruled_out), key=lambda key: probabilities[key])
         if verdict == "not_upscaled":
             best = NOTHING_ELSE.get(name, UNKNOWN)
         if name == "scale":
-            out[name] = Parameter(int(best), _range(probabilities), probabilities)
+            low, high = _range(probabilities)
+            out[name] = Parameter(int(best), (min(low, int(best)), max(high, int(best))), probabilities)
         else:
             out[name] = Parameter(None if best == UNKNOWN else best, None, probabilities)
     if verdict == "not_upscaled":

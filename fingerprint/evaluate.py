@@ -16,6 +16,7 @@ from PIL import Image
 import datasets
 from fingerprint.attributor import Attributor
 from fingerprint.result import Result
+from spectra import to_uint8
 
 ORIGINAL = "original"
 CROP = 160
@@ -110,7 +111,7 @@ def answers(
         An answer for each image, in order.
 
     Raises:
-        ValueError: no such post-processing.
+        ValueError: no such post-processing, or a file cannot be read.
     """
     if post not in POSTS:
         raise ValueError(f"post must be one of {', '.join(POSTS)}, got {post!r}")
@@ -118,18 +119,24 @@ def answers(
 
     def one(indexed: tuple[int, tuple[str, str, Path]]) -> Answer:
         number, (source, photograph, path) = indexed
-        file = path
+        evidence = _read(path)
         if write is not None:
-            evidence = datasets.read_evidence(path)
             folder = Path(room) / str(number)
             folder.mkdir()
-            file = write(np.asarray(evidence.pixels), folder / path.stem)
-        return Answer(source, photograph, post, attributor(photograph).attribute(datasets.read_evidence(file)))
+            evidence = datasets.read_evidence(write(to_uint8(evidence.pixels), folder / path.stem))
+        return Answer(source, photograph, post, attributor(photograph).attribute(evidence))
 
     with tempfile.TemporaryDirectory() as room, ThreadPoolExecutor(workers) as pool:
         for answer in pool.map(one, enumerate(items)):
             advance(1)
             yield answer
+
+
+def _read(path: Path) -> datasets.Evidence:
+    try:
+        return datasets.read_evidence(path)
+    except datasets.EvidenceError as error:
+        raise ValueError(f"{path}: {error}") from None
 
 
 def test_items(root: Path, split: str = "test") -> list[tuple[str, str, Path]]:

@@ -130,11 +130,11 @@ def save(reference: Reference, folder: Path) -> None:
         "router_temperatures": reference.router_temperatures,
         "card": reference.card,
     }
+    text = json.dumps(about, indent=1, sort_keys=True, allow_nan=False)
     folder.mkdir(parents=True, exist_ok=True)
     partial = folder / "reference.safetensors.partial"
     save_file({name: np.ascontiguousarray(tensor) for name, tensor in tensors.items()}, partial)
     partial.replace(folder / "reference.safetensors")
-    text = json.dumps(about, indent=1, sort_keys=True, allow_nan=False)
     partial = folder / "reference.json.partial"
     partial.write_text(text + "\n")
     partial.replace(folder / "reference.json")
@@ -207,7 +207,8 @@ def load(folder: Path | None = None) -> Reference:
     try:
         digest = hashlib.sha256(described.read_bytes() + tensors.read_bytes()).hexdigest()
         about = json.loads(described.read_text())
-        if about["format"] != FORMAT or about["features"] != FEATURES_ID:
+        conditions = [asdict(condition) for condition in CONDITIONS]
+        if (about["format"], about["features"], about["conditions"]) != (FORMAT, FEATURES_ID, conditions):
             raise ReferenceError(f"reference {folder} was made for other features; fit it again with this version")
         with safe_open(tensors, framework="numpy") as file:
             routers = {m: _discriminant(file.get_tensor, f"{m}.router", c) for m, c in about["routers"].items()}
@@ -217,7 +218,7 @@ def load(folder: Path | None = None) -> Reference:
         raise
     except OSError as error:
         raise ReferenceError(f"reference {folder} cannot be read: {error.strerror or error}") from None
-    except (KeyError, TypeError, ValueError, SafetensorError) as error:
+    except (AttributeError, KeyError, TypeError, ValueError, SafetensorError) as error:
         raise ReferenceError(f"reference {folder} is damaged: {type(error).__name__}: {error}") from None
     return Reference(
         sources, _Experts(tensors, about["experts"]), thresholds, routers, about["router_temperatures"], about["card"],
