@@ -13,7 +13,7 @@ from functools import lru_cache
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Int, Int8
+from jaxtyping import Array, Int, Int8, Integer
 
 TRUNCATION = 2
 ORDER = 4
@@ -111,7 +111,7 @@ def _map_name(sub: Submodel, transposed: bool) -> str:
 
 
 def residual_maps(
-    tiles: Int[Array, "n h w 3"], submodels: tuple[Submodel, ...] = SUBMODELS
+    tiles: Integer[Array, "n h w 3"], submodels: tuple[Submodel, ...] = SUBMODELS
 ) -> dict[str, Int8[Array, "m _ _"]]:
     """Return the quantised residuals that the submodels need, one map for each kernel, step and direction.
 
@@ -182,13 +182,13 @@ def count_codes(
     else:
         bins = jnp.stack([_one_hot_counts(c) for c in codes], axis=1)
     members, taken = _members()
-    return (bins.reshape(rows // 3, 3, kinds, BINS)[..., members] * taken).sum(axis=-1)
+    return (bins.reshape(rows // 3, 3, kinds, BINS)[..., members] * taken[None, None, None]).sum(axis=-1)
 
 
 def _one_hot_counts(codes: Int[Array, "m k"]) -> Int[Array, "m b"]:
     """Count codes as a product of one-hot pairs; exact in float32 below 2**24 codes a row."""
     half = (2 * TRUNCATION + 1) ** (ORDER // 2)
-    values = jnp.arange(half, dtype=jnp.int32)
+    values = jnp.arange(half, dtype=jnp.int32)[None, None]
     first = (codes[:, :, None] // half == values).astype(jnp.float32)
     second = (codes[:, :, None] % half == values).astype(jnp.float32)
     product = jnp.einsum("mki,mkj->mij", first, second, precision="highest")

@@ -20,7 +20,7 @@ def window_log_power(planes: Float[Array, "n h w"]) -> Float[Array, "n k 48 25"]
     The 1 lies below the power of the rounding to whole grey levels (1/12 per pixel times the window's energy, 27).
     """
     cut = cut_windows(planes)
-    cut = (cut - cut.mean(axis=(-2, -1), keepdims=True)) * hann()
+    cut = (cut - cut.mean(axis=(-2, -1), keepdims=True)) * hann()[None, None]
     spectrum = jnp.fft.rfft2(cut)
     return jnp.log(jnp.square(spectrum.real) + jnp.square(spectrum.imag) + np.float32(1))
 
