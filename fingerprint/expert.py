@@ -135,17 +135,21 @@ def fit_temperature(scores: np.ndarray, target: np.ndarray, weights: np.ndarray)
 
 
 def fit_expert(
-    data: TrainingSet, sources: dict[str, Source], shrinkage: float = SHRINKAGE
+    data: TrainingSet,
+    sources: dict[str, Source],
+    shrinkage: tuple[float, float] = (SHRINKAGE, SHRINKAGE),
+    traced_by: np.ndarray | None = None,
 ) -> tuple[Expert, list[Expert]]:
     """Fit a condition's expert on all samples, and one without each fold.
 
     Args:
         data: samples of one condition.
         sources: what is known of each source among the labels.
-        shrinkage: of both discriminants.
+        shrinkage: of the detector and of the tracer.
+        traced_by: (d,) bool, the dimensions that the tracer uses, all by default.
 
     Returns:
-        The expert, and for each fold the expert whose discriminants never saw it and whose calibration excludes it.
+        The expert, and for each fold an expert none of whose parts was fitted to the fold's labels.
 
     Raises:
         ValueError: a source is not described, or a class lies within one fold.
@@ -154,9 +158,8 @@ def fit_expert(
     if missing:
         raise ValueError(f"sources must describe every label, {', '.join(missing)} missing")
     chosen = np.array([is_source(label) for label in data.labels])
-    detect = cross_fit(data.features, data.labels, data.folds, shrinkage)
-    traced = data.take(chosen)
-    trace = cross_fit(traced.features, traced.labels, traced.folds, shrinkage)
+    detect = cross_fit(data.features, data.labels, data.folds, shrinkage[0])
+    trace = _cross_fit_within(data.take(chosen), shrinkage[1], traced_by)
     trace_scores = np.empty((len(data.labels), len(trace.full.classes)), np.float32)
     for fold, part in enumerate(trace.folds):
         trace_scores[data.folds == fold] = part.scores(data.features[data.folds == fold])
@@ -167,6 +170,20 @@ def fit_expert(
     with ThreadPoolExecutor(os.cpu_count() or 1) as pool:
         full, *parts = pool.map(lambda job: build.expert(*job), jobs)
     return full, parts
+
+
+def _cross_fit_within(data: TrainingSet, shrinkage: float, used: np.ndarray | None) -> CrossFit:
+    """Fit discriminants on some of the dimensions; the others' weights are zero."""
+    if used is None or used.all():
+        return cross_fit(data.features, data.labels, data.folds, shrinkage)
+    fitted = cross_fit(np.ascontiguousarray(data.features[:, used]), data.labels, data.folds, shrinkage)
+
+    def widened(part: Discriminant) -> Discriminant:
+        weights = np.zeros((len(used), part.weights.shape[1]), np.float32)
+        weights[used] = part.weights
+        return Discriminant(part.classes, weights, part.offsets)
+
+    return CrossFit(widened(fitted.full), fitted.held_out, tuple(map(widened, fitted.folds)))
 
 
 @dataclass(frozen=True)

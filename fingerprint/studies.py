@@ -13,6 +13,7 @@ from fingerprint.attributor import Attributor
 from fingerprint.conditions import CLEAN, Condition
 from fingerprint.evaluate import ORIGINAL, answers, summarise
 from fingerprint.expert import Expert, fit_expert, is_innocent
+from fingerprint.fit import SHRINKAGE, tracing_mask
 from fingerprint.reference import Thresholds
 from fingerprint.samples import FOLDS, Sample, fold_of
 from fingerprint.sources import Source
@@ -114,7 +115,6 @@ def leave_out(
     cache: Path,
     networks: Sequence[str] = SIX,
     condition: Condition = CLEAN,
-    shrinkage: float = 0.15,
     step: Callable[[str], None] = lambda _: None,
 ) -> dict:
     """Leave each network out of training and gallery in turn, and see whether its test images are told from known ones.
@@ -125,7 +125,6 @@ def leave_out(
         cache: measured features.
         networks: which to leave out.
         condition: of training and test images.
-        shrinkage: of the discriminants.
         step: told what is being done.
 
     Returns:
@@ -144,7 +143,7 @@ def leave_out(
     for name in networks:
         step(f"without {name}")
         kept = data.take(data.labels != name)
-        expert, folds = fit_expert(kept, sources, shrinkage)
+        expert, folds = fit_expert(kept, sources, SHRINKAGE[condition.is_jpeg], tracing_mask(condition, "colour"))
         thresholds = choose_thresholds(held_out(kept, folds))
         out[name] = _left_out(expert, thresholds, probe, name, sources)
     out["mean_auroc"] = round(float(np.mean([entry["auroc"] for entry in out.values()])), 4)

@@ -275,7 +275,7 @@ def _leave_out(options: argparse.Namespace) -> None:
     _check_out(options.out)
     import datasets
     from fingerprint.conditions import CONDITIONS
-    from fingerprint.fit import SHRINKAGE, default_samples
+    from fingerprint.fit import default_samples
     from fingerprint.sources import known_sources
     from fingerprint.studies import SIX, leave_out
 
@@ -290,7 +290,7 @@ def _leave_out(options: argparse.Namespace) -> None:
     samples = default_samples(options.work / "renders", step=_say)
     _say(f"measuring {condition.name}")
     cache = options.work / "features"
-    found = leave_out(samples, sources, cache, networks, condition, SHRINKAGE[condition.is_jpeg], _say)
+    found = leave_out(samples, sources, cache, networks, condition, _say)
     mean = found.pop("mean_auroc")
     _deliver({"condition": condition.name, "mean_auroc": mean, "networks": found}, options.out)
     head = ("LEFT OUT", "AUROC", "NAMED", "UNKNOWN", "NOT UPSCALED", "RIGHT SCALE", "IMAGES", "MOSTLY NAMED AS")
