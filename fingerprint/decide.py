@@ -81,6 +81,11 @@ def _verdict(
     best = int(np.argmax(sources))
     if sources[best] >= thresholds.name:
         return "known_source", None
+    if unknown >= thresholds.unknown and odds < thresholds.unexplained:
+        return (
+            "inconclusive",
+            "undecided: it fits no enrolled source, and the evidence for upscaling is too weak to stand alone",
+        )
     if unknown >= thresholds.unknown:
         return "unknown_source", None
     order = np.argsort(-sources, kind="stable")[:2]

@@ -6,6 +6,7 @@ for colour pictures and one for grey ones. Its identity is the SHA-256 over both
 
 import hashlib
 import json
+import math
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from functools import lru_cache
@@ -24,6 +25,7 @@ from spectra import FEATURES_ID, luma_mask
 SHIPPED = Path(__file__).parent / "reference"
 FORMAT = 1
 MODES = ("colour", "grey")
+UNEXPLAINED = math.log(100)
 
 
 class ReferenceError(ValueError):
@@ -39,12 +41,15 @@ class Thresholds:
         clear: not upscaled at or below.
         name: least posterior probability of a source, given upscaled, for it to be named.
         unknown: least posterior probability of an unknown upscaler, given upscaled, for saying so.
+        unexplained: upscaled by an unknown source at or above: a photograph unlike any in the training data lies far
+            from every source too, so that claim has to stand on its own, by default at 100 to 1.
     """
 
     accuse: float
     clear: float
     name: float
     unknown: float
+    unexplained: float = UNEXPLAINED
 
 
 @dataclass(frozen=True)

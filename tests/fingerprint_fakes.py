@@ -28,7 +28,7 @@ SOURCES = {
 }
 INNOCENT = ("original:reduced", "original:scan")
 LABELS = (*SOURCES, *INNOCENT, ENLARGED)
-THRESHOLDS = Thresholds(accuse=1.0, clear=-1.0, name=0.6, unknown=0.6)
+THRESHOLDS = Thresholds(accuse=1.0, clear=-1.0, name=0.6, unknown=0.6, unexplained=2.0)
 
 
 def training_set(seed: int = 0, each: int = 40, spread: float = 1.0, dimensions: int = DIMENSIONS) -> TrainingSet:

@@ -30,7 +30,7 @@ VALIDATOR = jsonschema.Draft202012Validator(
 NEVER, ALWAYS = 1e9, -1e9
 FORCED = {
     "known_source": Thresholds(ALWAYS, 2 * ALWAYS, 0.0, 1.0),
-    "unknown_source": Thresholds(ALWAYS, 2 * ALWAYS, 2.0, 0.0),
+    "unknown_source": Thresholds(ALWAYS, 2 * ALWAYS, 2.0, 0.0, ALWAYS),
     "not_upscaled": Thresholds(NEVER, NEVER, 0.5, 0.5),
     "inconclusive": Thresholds(NEVER, ALWAYS, 0.5, 0.5),
 }

@@ -210,6 +210,7 @@ def test_overwhelming_evidence_is_cut_at_what_validation_supports(sign: int) -> 
         (evidence(0.0), "inconclusive", "undecided: "),
         (evidence(5.0, 9.0, (0.9, 0.05, 0.03, 0.02)), "known_source", None),
         (evidence(5.0, -9.0), "unknown_source", None),
+        (evidence(1.8, -9.0), "inconclusive", "too weak to stand alone"),
         (evidence(5.0, 9.0, (0.4, 0.05, 0.45, 0.1)), "inconclusive", "(gamma-x4 and alpha-x2)"),
     ],
 )
