@@ -37,7 +37,7 @@ _FLOOR = np.float32(1 / 324)  # the same floor below the rounding to grey levels
 _DPI = 110
 
 # Okabe and Ito's colours, which colour-blind readers can tell apart; the markers differ in form as well.
-_MARKERS = {2: ("s", 13, "#56B4E9"), 3: ("^", 10, "#E69F00"), 4: ("o", 7, "#FFFFFF")}
+_MARKERS = {2: ("s", 15, "#56B4E9"), 3: ("^", 13, "#E69F00"), 4: ("o", 9, "#FFFFFF")}
 _CURVES = {"residual": ("#0072B2", "-"), "residual, on the axes": ("#D55E00", "-"), "luma": ("#666666", "--")}
 
 
@@ -264,7 +264,7 @@ def _residual(axes: Any, measured: Survey) -> None:
 
 def _colour_bar(axes: Any, image: Any, label: str) -> None:
     beside = axes.inset_axes((1.03, 0.0, 0.035, 1.0))
-    axes.figure.colorbar(image, cax=beside, label=label)
+    axes.figure.colorbar(image, cax=beside, label=label, format="%g")
 
 
 def _spectrum(axes: Any, measured: Survey) -> None:
@@ -277,7 +277,7 @@ def _spectrum(axes: Any, measured: Survey) -> None:
     for scale in SCALES:
         marker, size, colour = _MARKERS[scale]
         points = {(y, x) for fy, fx in grid_frequencies(scale) for y in _both(fy) for x in _both(fx)}
-        for width, line in ((3.2, "black"), (1.6, colour)):
+        for width, line in ((2.6, "black"), (1.3, colour)):
             axes.plot(
                 [x for _, x in sorted(points)],
                 [y for y, _ in sorted(points)],
@@ -288,6 +288,7 @@ def _spectrum(axes: Any, measured: Survey) -> None:
     axes.legend(loc="lower center", bbox_to_anchor=(0.5, 1.015), ncols=3, facecolor="#555555", labelcolor="white")
     ticks = [-0.5, -0.25, 0, 0.25, 0.5]
     axes.set(xlabel="horizontal frequency (cycles/pixel)", ylabel="vertical frequency (cycles/pixel)")
+    axes.tick_params(pad=9)  # beyond the markers on the edges
     axes.set(xlim=(-edge, edge), ylim=(edge, -edge), xticks=ticks, yticks=ticks)
     _colour_bar(axes, image, "dB")
 
@@ -338,4 +339,5 @@ def _angular(axes: Any, measured: Survey) -> None:
     axes.set(xlabel="direction of the frequency (degrees, 0 horizontal, 90 vertical)", ylabel="mean log power (dB)")
     axes.set(xlim=(0, 180), xticks=range(0, 181, 45))
     axes.grid(alpha=0.25)
-    axes.legend(loc="best")
+    axes.margins(y=0.17)
+    axes.legend(loc="upper center", ncols=2)

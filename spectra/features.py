@@ -133,12 +133,8 @@ def tile_features(pixels: np.ndarray, *, max_tiles: int = MAX_TILES, pool: Execu
     origins = tile_origins(*pixels.shape[:2], max_tiles)
     parts = list((pool.map if pool else map)(_run, batches(pixels, origins, BATCH)))
     if not parts:
-        empty = (
-            np.zeros((0, COUNTS), np.int32),
-            np.zeros((0, len(SPECTRA) * FOLDED), np.float32),
-            np.zeros(0, np.float32),
-        )
-        return TileFeatures([], *empty)
+        powers = np.zeros((0, len(SPECTRA) * FOLDED), np.float32)
+        return TileFeatures([], np.zeros((0, COUNTS), np.int32), powers, np.zeros(0, np.float32))
     return TileFeatures(origins, *(np.concatenate(column) for column in zip(*parts, strict=True)))
 
 

@@ -1,19 +1,37 @@
 """One-dimensional views of a two-dimensional power spectrum.
 
-Spectra are real arrays in `fftshift`-free `fft2` layout (`n n`) or `rfft2` layout (`n n//2+1`); frequencies in
-cycles/pixel. NumPy: these serve figures and reports, not training.
+Spectra are those of real pictures, in `fftshift`-free `fft2` layout (`n n`) or `rfft2` layout (`n n//2+1`); frequencies
+in cycles/pixel. NumPy: these serve figures and reports, not training.
 """
 
 import numpy as np
 
 
-def _frequencies(shape: tuple[int, int]) -> tuple[np.ndarray, np.ndarray]:
-    height, width = shape
-    if width == height:
-        return np.meshgrid(np.fft.fftfreq(height), np.fft.fftfreq(width), indexing="ij")
-    if width == height // 2 + 1:
-        return np.meshgrid(np.fft.fftfreq(height), np.fft.rfftfreq(height), indexing="ij")
-    raise ValueError(f"spectrum must be n x n (fft2) or n x n//2+1 (rfft2), got {height}x{width}")
+def full_spectrum(spectrum: np.ndarray) -> np.ndarray:
+    """Complete the spectrum of a real picture, whose halves mirror each other, to `fft2` layout.
+
+    Args:
+        spectrum: (n, n) or (n, n//2+1), any unit.
+
+    Returns:
+        (n, n).
+
+    Raises:
+        ValueError: another shape.
+    """
+    size, width = spectrum.shape if spectrum.ndim == 2 else (0, 0)
+    if size < 1 or width not in (size, size // 2 + 1):
+        shape = "x".join(map(str, spectrum.shape))
+        raise ValueError(f"spectrum must be n x n (fft2) or n x n//2+1 (rfft2), got {shape}")
+    if width == size:
+        return spectrum
+    mirror = -np.arange(size) % size
+    return np.concatenate([spectrum, spectrum[mirror[:, None], mirror[width:]]], axis=1)
+
+
+def _frequencies(size: int) -> tuple[np.ndarray, np.ndarray]:
+    fy, fx = np.meshgrid(np.fft.fftfreq(size), np.fft.fftfreq(size), indexing="ij")
+    return fy, fx
 
 
 def radial_profile(spectrum: np.ndarray, bins: int = 36) -> tuple[np.ndarray, np.ndarray]:
@@ -31,7 +49,8 @@ def radial_profile(spectrum: np.ndarray, bins: int = 36) -> tuple[np.ndarray, np
     """
     if bins < 1:
         raise ValueError(f"bins must be at least 1, got {bins}")
-    fy, fx = _frequencies(spectrum.shape)
+    spectrum = full_spectrum(spectrum)
+    fy, fx = _frequencies(len(spectrum))
     edges = np.linspace(0.0, np.sqrt(0.5) + 1e-9, bins + 1)
     return (edges[:-1] + edges[1:]) / 2, _means(np.hypot(fy, fx), spectrum, edges)
 
@@ -41,23 +60,25 @@ def angular_profile(spectrum: np.ndarray, bins: int = 36, lowest: float = 0.05) 
 
     Args:
         spectrum: (n, n) or (n, n//2+1), any unit.
-        bins: how many sectors.
+        bins: how many sectors; the first lies around direction 0, so that a mirrored picture has the mirrored profile.
         lowest: frequencies below this, in cycles/pixel, are left out.
 
     Returns:
-        The sectors' middle directions in degrees (bins,) and the means (bins,), NaN where a sector is empty. Direction
-        0 is the horizontal frequency axis.
+        The sectors' middle directions in degrees (bins,) and the means (bins,), NaN where a sector is empty.
+        Direction 0 is the horizontal frequency axis, 90 the vertical one.
 
     Raises:
         ValueError: another shape, or fewer than one sector.
     """
     if bins < 1:
         raise ValueError(f"bins must be at least 1, got {bins}")
-    fy, fx = _frequencies(spectrum.shape)
-    angle = np.degrees(np.arctan2(fy, fx)) % 180.0
+    spectrum = full_spectrum(spectrum)
+    fy, fx = _frequencies(len(spectrum))
+    width = 180.0 / bins
+    angle = (np.degrees(np.arctan2(fy, fx)) + width / 2) % 180.0
     angle = np.where(np.hypot(fy, fx) < lowest, -1.0, angle)
     edges = np.linspace(0.0, 180.0, bins + 1)
-    return (edges[:-1] + edges[1:]) / 2, _means(angle, spectrum, edges)
+    return edges[:-1], _means(angle, spectrum, edges)
 
 
 def _means(coordinate: np.ndarray, values: np.ndarray, edges: np.ndarray) -> np.ndarray:
