@@ -16,6 +16,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
+from reports.commandline import printable
 from spectra.profiles import angular_profile, full_spectrum, grid_frequencies, radial_profile
 from spectra.residuals import high_pass, median_residual, wiener_residual
 from spectra.tiles import BATCH, TILE
@@ -102,7 +103,7 @@ def _program(luma: Float[Array, "n h w"], residual: str):
     both = jnp.stack([luma, left], axis=1)
     taper = hann(TILE)
     energy = np.float32(np.square(taper, dtype=np.float64).sum())
-    spectrum = jnp.fft.rfft2((both - both.mean(axis=(-2, -1), keepdims=True)) * taper)
+    spectrum = jnp.fft.rfft2((both - both.mean(axis=(-2, -1), keepdims=True)) * taper[None, None])
     power = (jnp.square(spectrum.real) + jnp.square(spectrum.imag)) / energy
     return left, np.float32(10) * jnp.log10(power + _FLOOR)
 
@@ -159,7 +160,7 @@ def _thumbnail(pixels: np.ndarray) -> tuple[np.ndarray, int]:
     step = -(-max(height, width) // THUMBNAIL)
     scale = 1.0 if pixels.dtype == np.uint8 else 257.0
     starts = np.arange(0, width, step)
-    columns = np.diff(np.append(starts, width))[:, None]
+    columns = np.diff(np.append(starts, width)).astype(np.float64)[:, None]
     rows = []
     for top in range(0, height, step):
         strip = pixels[top : top + step]
@@ -223,9 +224,9 @@ def _caption(measured: Survey, name: str, sha256: str) -> tuple[str, ...]:
 
 
 def _drawable(name: str) -> str:
-    """Escape what the figure's font lacks, as file names may hold any character."""
+    """Escape what is not printable or what the figure's font lacks, as file names may hold any character."""
     known = _characters()
-    return "".join(c if ord(c) in known else c.encode("unicode_escape").decode("ascii") for c in name)
+    return "".join(c if ord(c) in known else c.encode("unicode_escape").decode("ascii") for c in printable(name))
 
 
 @lru_cache

@@ -7,6 +7,8 @@ of threads.
 
 from concurrent.futures import Executor, ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import cache
+from threading import Lock
 
 import jax
 import jax.numpy as jnp
@@ -105,13 +107,23 @@ def _alone(function):
 _maps_program, _counts_program, _spectra_program = _alone(residual_maps), _alone(count_codes), _alone(_spectra)
 
 
-def prepare() -> None:
-    """Compile the programs, side by side; later calls find them ready."""
+@cache
+def _compiled() -> bool:
     tiles = np.zeros((BATCH, TILE, TILE, 3), np.uint8)
     with ThreadPoolExecutor(2) as pool:
         spectra = pool.submit(lambda: _spectra_program(tiles))
         _counts_program(_maps_program(tiles))
         spectra.result()
+    return True
+
+
+_compiling = Lock()
+
+
+def prepare() -> None:
+    """Compile the programs, side by side, once; later calls find them ready."""
+    with _compiling:
+        _compiled()
 
 
 def tile_features(pixels: np.ndarray, *, max_tiles: int = MAX_TILES, pool: Executor | None = None) -> TileFeatures:
@@ -130,8 +142,10 @@ def tile_features(pixels: np.ndarray, *, max_tiles: int = MAX_TILES, pool: Execu
     """
     if pixels.dtype != np.uint8 or pixels.ndim != 3 or pixels.shape[2] != 3:
         raise ValueError(f"pixels must be (H, W, 3) uint8, got {pixels.shape} {pixels.dtype}")
-    origins = tile_origins(*pixels.shape[:2], max_tiles)
-    parts = list((pool.map if pool else map)(_run, batches(pixels, origins, BATCH)))
+    height, width = pixels.shape[:2]
+    origins = tile_origins(height, width, max_tiles)
+    groups = batches(pixels, origins, BATCH)
+    parts = list(pool.map(_run, groups) if pool else map(_run, groups))
     if not parts:
         powers = np.zeros((0, len(SPECTRA) * FOLDED), np.float32)
         return TileFeatures([], np.zeros((0, COUNTS), np.int32), powers, np.zeros(0, np.float32))

@@ -61,7 +61,7 @@ def angular_profile(spectrum: np.ndarray, bins: int = 36, lowest: float = 0.05) 
     Args:
         spectrum: (n, n) or (n, n//2+1), any unit.
         bins: how many sectors; the first lies around direction 0, so that a mirrored picture has the mirrored profile.
-        lowest: frequencies below this, in cycles/pixel, are left out.
+        lowest: frequencies below this, in cycles/pixel, are left out, as is the corner, which has two directions.
 
     Returns:
         The sectors' middle directions in degrees (bins,) and the means (bins,), NaN where a sector is empty.
@@ -76,7 +76,8 @@ def angular_profile(spectrum: np.ndarray, bins: int = 36, lowest: float = 0.05) 
     fy, fx = _frequencies(len(spectrum))
     width = 180.0 / bins
     angle = (np.degrees(np.arctan2(fy, fx)) + width / 2) % 180.0
-    angle = np.where(np.hypot(fy, fx) < lowest, -1.0, angle)
+    left_out = (np.hypot(fy, fx) < lowest) | ((np.abs(fy) == 0.5) & (np.abs(fx) == 0.5))
+    angle = np.where(left_out, -1.0, angle)
     edges = np.linspace(0.0, 180.0, bins + 1)
     return edges[:-1], _means(angle, spectrum, edges)
 

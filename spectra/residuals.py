@@ -50,9 +50,18 @@ def high_pass(planes: Float[Array, "n h w"]) -> Float[Array, "n h w"]:
 
 
 def _box_mean(planes, size: int):
-    total = jax.lax.reduce_window(planes, np.float32(0), jax.lax.add, (1, size, size), (1, 1, 1), "SAME")
-    ones = jnp.ones((1, *planes.shape[1:]), jnp.float32)
-    return total / jax.lax.reduce_window(ones, np.float32(0), jax.lax.add, (1, size, size), (1, 1, 1), "SAME")
+    """Average over the part of a box of odd `size` around each pixel that lies within the plane."""
+    total, zero = planes, np.float32(0)
+    for window in ((1, size, 1), (1, 1, size)):
+        total = jax.lax.reduce_window(total, zero, jax.lax.add, window, (1, 1, 1), "SAME")
+    rows, columns = (_neighbours(length, size) for length in planes.shape[1:])
+    return total / np.outer(rows, columns)[None]
+
+
+def _neighbours(length: int, size: int) -> np.ndarray:
+    """Return how many of `size` neighbours in a line each of `length` pixels has, itself included."""
+    place, reach = np.arange(length), size // 2
+    return (np.minimum(place, reach) + np.minimum(place[::-1], reach) + 1).astype(np.float32)
 
 
 def wiener_residual(planes: Float[Array, "n h w"], noise: float = 2.0) -> Float[Array, "n h w"]:
