@@ -19,7 +19,7 @@ from fingerprint.reference import Reference, load, mode_mask
 from fingerprint.result import Candidate, ImageFacts, Parameter, Priors, Result, Tool, Upscaled, Verdict
 from fingerprint.router import route
 from fingerprint.sources import UNKNOWN
-from spectra import TILE, TileFeatures, prepare, tile_features, to_uint8
+from spectra import TILE, TileFeatures, prepare, tile_features, tile_origins, to_uint8
 
 FLATTEST = 0.7  # grey levels; a tile below this standard deviation shows nothing that could carry a trace
 SMALL_SIDE = 144  # pixels; validation crops are 160
@@ -56,7 +56,6 @@ class Attributor:
         self.reference = reference if isinstance(reference, Reference) else load(reference)
         self._tool = Tool(tool_version(), self.reference.identity, self.priors)
         self._pool = ThreadPoolExecutor(os.cpu_count() or 1)
-        prepare()
 
     def attribute(self, evidence: Evidence) -> Result:
         """Answer for one picture.
@@ -69,6 +68,8 @@ class Attributor:
         """
         pixels = evidence.pixels
         grey = pixels.strides[2] == 0 or bool((pixels[..., :1] == pixels).all())
+        if tile_origins(*pixels.shape[:2]):
+            prepare()
         features = tile_features(to_uint8(pixels), pool=self._pool)
         return self.judge(evidence, features, grey)
 
