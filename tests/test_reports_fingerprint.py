@@ -102,7 +102,7 @@ def test_evaluate_prints_a_block_a_post_and_writes_everything(
     assert err.splitlines() == ["clean", "jpeg75"]
     told = json.loads(file.read_text())
     assert told["reference"] == load(folder).identity
-    assert (told["folder"], set(told["posts"])) == (str(pictures), {"clean", "jpeg75"})
+    assert (told["folder"], set(told["posts"])) == (pictures.name, {"clean", "jpeg75"})
     assert sum(told["posts"]["clean"]["confusion"]["alpha-x2"].values()) == 2
     assert told["posts"]["clean"]["scale"]["images"] == 4  # what the unknown folder's scale is, nobody knows
     top = told["posts"]["clean"]["top1"]

@@ -175,7 +175,7 @@ def _evaluate(options: argparse.Namespace) -> None:
         summaries = studies.evaluate_folder(
             options.folder, posts, _scales(reference), options.reference, bar.say, bar.advance
         )
-    report = {**_origin(reference), "folder": str(options.folder), "posts": summaries}
+    report = {**_origin(reference), "folder": options.folder.name, "posts": summaries}
     _deliver(report, options.out)
     if options.json:
         emit_json(report)
