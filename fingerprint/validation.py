@@ -15,6 +15,7 @@ FALSE_ACCUSATIONS = 0.005  # of the innocents of the worst history
 MISSES = (0.005, 0.03)  # of upscaled pictures cleared: aimed at, and accepted where innocents are hard to clear
 UNDECIDED_INNOCENTS = 0.05
 WRONG_NAMES = 0.03
+KEPT_NAMES = 0.95  # of enrolled sources' pictures whose likeliest source is right; more would name unknown ones, too
 MISTAKEN_UNKNOWN = 0.05
 
 
@@ -81,6 +82,8 @@ def choose_thresholds(answers: HeldOut) -> Thresholds:
         if named.any() and (named & ~right).sum() <= WRONG_NAMES * named.sum():
             name = float(limit)
             break
+    kept = float(np.quantile(answers.name[made][right], 1 - KEPT_NAMES)) if right.any() else name
+    name = min(0.95, max(name, kept))
     unknown = max(0.5, float(np.quantile(answers.unknown[made], 1 - MISTAKEN_UNKNOWN)))
     return Thresholds(accuse, clear, round(name, 2), unknown)
 

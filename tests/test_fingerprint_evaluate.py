@@ -205,7 +205,7 @@ def test_a_network_that_was_left_out_is_told_from_known_ones(tmp_path: Path, mon
     monkeypatch.setattr(datasets, "published_sources", lambda: (*SOURCES, "original"))
     monkeypatch.setattr(datasets, "published", lambda name, split: [tmp_path / f"{name}.png"])
     said: list[str] = []
-    told = studies.leave_out([], SOURCES, tmp_path, ["gamma-x4", "beta-x3"], CLEAN, 0.15, said.append)
+    told = studies.leave_out([], SOURCES, tmp_path, ["gamma-x4", "beta-x3"], CLEAN, said.append)
     assert said == ["without gamma-x4", "without beta-x3"]
     assert set(told) == {"gamma-x4", "beta-x3", "mean_auroc"}
     entry = told["gamma-x4"]

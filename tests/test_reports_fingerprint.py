@@ -175,10 +175,8 @@ def test_leave_out_is_a_row_a_network(
     shares = {"named": 0.25, "called_unknown": 0.5, "called_not_upscaled": 0.0, "right_scale": 1.0}
     entry = {"auroc": 0.9, **shares, "named_as": {"a": 1, "b": 4}, "images": 20, "known_images": 400}
 
-    def left(
-        samples: Any, sources: Any, cache: Path, networks: Any, condition: Any, shrinkage: float, step: Any
-    ) -> dict:
-        asked.append((cache, tuple(networks), condition, shrinkage))
+    def left(samples: Any, sources: Any, cache: Path, networks: Any, condition: Any, step: Any) -> dict:
+        asked.append((cache, tuple(networks), condition))
         step("working")
         return {**dict.fromkeys(networks, entry), "mean_auroc": 0.9}
 
@@ -186,7 +184,7 @@ def test_leave_out_is_a_row_a_network(
     file, work = tmp_path / "n.json", tmp_path / "work"
     options = ("--work", work, "--network", "gamma-x4", "alpha-x2", "--condition", "jpeg-74", "--out", file)
     out, err = run(capsys, "leave-out", *options)
-    assert asked == [(work / "features", ("gamma-x4", "alpha-x2"), CONDITIONS[4], fitting.SHRINKAGE[True])]
+    assert asked == [(work / "features", ("gamma-x4", "alpha-x2"), CONDITIONS[4])]
     rows = out.splitlines()
     assert rows[1].split() == ["gamma-x4", "0.900", "0.250", "0.500", "0.000", "1.000", "20", "b"]
     assert rows[-1] == "mean AUROC 0.900, jpeg-74"
