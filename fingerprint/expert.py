@@ -10,7 +10,6 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from scipy.optimize import minimize_scalar
 from scipy.special import logsumexp
 
 from fingerprint.lda import CrossFit, Discriminant, cross_fit
@@ -129,6 +128,8 @@ def fit_temperature(scores: np.ndarray, target: np.ndarray, weights: np.ndarray)
     def loss(log_factor: float) -> float:
         scaled = np.exp(log_factor) * scores
         return -(weights * (scaled[np.arange(len(scaled)), target] - logsumexp(scaled, axis=1))).sum()
+
+    from scipy.optimize import minimize_scalar  # slow to import, and only fitting needs it
 
     best: Any = minimize_scalar(loss, bounds=(-5.0, 2.0), method="bounded")
     return float(np.exp(best.x))

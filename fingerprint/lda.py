@@ -10,7 +10,6 @@ of the identity, equation 18).
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.linalg import cho_factor, cho_solve
 
 
 @dataclass(frozen=True)
@@ -99,6 +98,8 @@ def cross_fit(features: np.ndarray, labels: np.ndarray, folds: np.ndarray, shrin
 
 
 def _discriminant(covariance, means, classes, mean, deviation, shrinkage) -> Discriminant:
+    from scipy.linalg import cho_factor, cho_solve  # slow to import, and only fitting needs it
+
     scale = np.float32(shrinkage * np.trace(covariance) / len(covariance))
     covariance *= np.float32(1 - shrinkage)
     covariance[np.diag_indices(len(covariance))] += scale

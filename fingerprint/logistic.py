@@ -3,7 +3,6 @@
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.optimize import minimize
 from scipy.special import logsumexp
 
 
@@ -42,6 +41,8 @@ def fit_logistic(inputs: np.ndarray, labels: np.ndarray, weights: np.ndarray, ri
     Raises:
         ValueError: fewer than two classes.
     """
+    from scipy.optimize import minimize  # slow to import, and only fitting needs it
+
     classes, target = np.unique(labels, return_inverse=True)
     if len(classes) < 2:
         raise ValueError(f"labels must name at least two classes, got {len(classes)}")
