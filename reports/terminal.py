@@ -67,6 +67,8 @@ def _verdict(result: Result) -> RenderableType:
     sentence = _SENTENCES[result.verdict]
     if result.verdict == "known_source":
         sentence = sentence.format(source=printable(result.candidates[0].source))
+    elif result.verdict == "inconclusive" and any(note.startswith("source: ") for note in result.image.notes):
+        sentence = "upscaled, but its source cannot be told"
     text = Text(result.verdict.replace("_", " ").upper(), style=_STYLES[result.verdict])
     text.append(f": {sentence}", style="not bold default")
     return Padding(text, (0, 0, 0, 2), expand=False)

@@ -90,3 +90,9 @@ def test_colour_only_on_a_terminal_that_wants_it(monkeypatch: pytest.MonkeyPatch
     assert "\x1b[1;35m" in written()
     monkeypatch.setenv("NO_COLOR", "1")
     assert "35m" not in written()
+
+
+def test_an_upscaled_picture_whose_source_is_open_is_not_said_to_allow_no_answer() -> None:
+    evidence = SimpleNamespace(**{**vars(EVIDENCE), "notes": ("source: upscaled, but not told by what",)})
+    result = dataclasses.replace(result_for(evidence), verdict="inconclusive")
+    assert shown(result)[1] == "  INCONCLUSIVE: upscaled, but its source cannot be told"
