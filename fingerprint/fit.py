@@ -128,7 +128,7 @@ def fit(
 def tracing_mask(condition: Condition, mode: str) -> np.ndarray:
     """Return which of a mode's dimensions tell sources apart best, by cross-validation on training samples.
 
-    JPEG halves chroma and leaves little of a network in it: beyond a JPEG step luma alone traces 2 to 3 points better.
+    JPEG halves chroma and leaves little of a network in it: beyond a JPEG step luma alone traces better.
     """
     used = mode_mask(mode)
     return (mode_mask("grey") if condition.is_jpeg else used)[used]

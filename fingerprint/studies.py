@@ -18,7 +18,7 @@ from fingerprint.reference import Thresholds
 from fingerprint.samples import FOLDS, Sample, fold_of
 from fingerprint.sources import Source
 from fingerprint.training_set import TrainingSet, measure
-from fingerprint.validation import choose_thresholds, held_out
+from fingerprint.validation import answer, choose_thresholds, held_out
 
 INNOCENT_POSTS = ("as-is", "clean", "jpeg90", "jpeg75", "x0.9", "x0.7", "x0.5", "x0.7-jpeg85")
 LARGE = 256
@@ -153,25 +153,21 @@ def leave_out(
 def _left_out(
     expert: Expert, thresholds: Thresholds, probe: TrainingSet, name: str, sources: dict[str, Source]
 ) -> dict:
-    from scipy.special import expit
     from sklearn.metrics import roc_auc_score
 
-    scored = expert.score(expert.detector.scores(probe.features), expert.tracer.scores(probe.features))
+    told, scored = answer(expert, probe.features, probe.labels)
     mine = probe.labels == name
     known = ~mine & np.array([label in expert.sources and not is_innocent(label) for label in probe.labels])
-    unknown = expit(np.log(0.2 / 0.8) - scored.known)
-    top = (1 - unknown) * np.exp(scored.log_sources.max(axis=1))
-    accused = scored.upscaled >= thresholds.accuse
-    named = accused & (top >= thresholds.name)
-    scale = np.array(expert.heads["scale"].classes)[scored.parsed["scale"].argmax(axis=1)]
-    guess = np.array(expert.sources)[scored.log_sources.argmax(axis=1)]
+    unknown, scale, guess = told.unknown, told.parsed["scale"], told.top
+    accused = told.upscaled >= thresholds.accuse
+    named = accused & (told.name >= thresholds.name)
     values, counts = np.unique(guess[mine & named], return_counts=True)
     return {
         "auroc": round(float(roc_auc_score(known[mine | known], scored.known[mine | known])), 4),
         "named": round(float(named[mine].mean()), 4),
         "named_as": {str(v): int(c) for v, c in zip(values, counts, strict=True)},
         "called_unknown": round(float((accused & ~named & (unknown >= thresholds.unknown))[mine].mean()), 4),
-        "called_not_upscaled": round(float((scored.upscaled <= thresholds.clear)[mine].mean()), 4),
+        "called_not_upscaled": round(float((told.upscaled <= thresholds.clear)[mine].mean()), 4),
         "right_scale": round(float((scale[mine] == str(sources[name].scale)).mean()), 4),
         "images": int(mine.sum()),
         "known_images": int(known.sum()),

@@ -1,6 +1,6 @@
 """Feature vectors of all samples in all conditions, measured once and kept on disk.
 
-Features are float16 on disk (their own sampling noise is fifty times its rounding) and float32 in memory.
+Features are float16 on disk and float32 in memory.
 """
 
 import hashlib

@@ -3,9 +3,9 @@
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.special import expit
+from scipy.special import expit, logit
 
-from fingerprint.expert import Expert, is_innocent, is_source
+from fingerprint.expert import Expert, Scored, is_innocent, is_source
 from fingerprint.reference import Thresholds
 from fingerprint.result import Priors
 from fingerprint.sources import Source
@@ -40,29 +40,51 @@ class HeldOut:
     parsed: dict[str, np.ndarray]
 
 
+def answer(expert: Expert, features: np.ndarray, labels: np.ndarray) -> tuple[HeldOut, Scored]:
+    """Let one expert answer for samples that it never saw.
+
+    Args:
+        expert: of the samples' condition.
+        features: (n, d) float32.
+        labels: (n,) class labels, passed on.
+
+    Returns:
+        The answers under the default priors, and the likelihood ratios behind them.
+    """
+    scored = expert.score(expert.detector.scores(features), expert.tracer.scores(features))
+    prior = Priors()
+    unknown = expit(logit(prior.unknown_given_upscaled) - scored.known)
+    answers = HeldOut(
+        labels,
+        upscaled=scored.upscaled + logit(prior.upscaled),
+        top=np.array(expert.sources)[scored.log_sources.argmax(axis=1)],
+        name=(1 - unknown) * np.exp(scored.log_sources.max(axis=1)),
+        unknown=unknown,
+        parsed={key: np.array(expert.heads[key].classes)[p.argmax(axis=1)] for key, p in scored.parsed.items()},
+    )
+    return answers, scored
+
+
 def held_out(data: TrainingSet, experts: list[Expert]) -> HeldOut:
-    """Score every sample by the expert of its fold.
+    """Let the expert of each fold answer for it.
 
     Args:
         data: the samples.
         experts: for each fold the one that never saw it.
+
+    Returns:
+        The answers in the order of the samples.
     """
-    n = len(data.labels)
-    upscaled, name, unknown = np.empty(n), np.empty(n), np.empty(n)
-    top = np.empty(n, dtype=object)
-    parsed = {key: np.empty(n, dtype=object) for key in experts[0].heads}
-    prior = Priors()
-    shift = np.log(prior.unknown_given_upscaled / (1 - prior.unknown_given_upscaled))
-    for fold, expert in enumerate(experts):
-        rows = np.flatnonzero(data.folds == fold)
-        scored = expert.score(expert.detector.scores(data.features[rows]), expert.tracer.scores(data.features[rows]))
-        upscaled[rows] = scored.upscaled + np.log(prior.upscaled / (1 - prior.upscaled))
-        unknown[rows] = expit(shift - scored.known)
-        name[rows] = (1 - unknown[rows]) * np.exp(scored.log_sources.max(axis=1))
-        top[rows] = np.array(expert.sources)[scored.log_sources.argmax(axis=1)]
-        for key, log_p in scored.parsed.items():
-            parsed[key][rows] = np.array(expert.heads[key].classes)[log_p.argmax(axis=1)]
-    return HeldOut(data.labels, upscaled, top.astype(str), name, unknown, {k: v.astype(str) for k, v in parsed.items()})
+    rows = [np.flatnonzero(data.folds == fold) for fold in range(len(experts))]
+    parts = [answer(expert, data.features[r], data.labels[r])[0] for expert, r in zip(experts, rows, strict=True)]
+    back = np.argsort(np.concatenate(rows))
+
+    def merged(values: list[np.ndarray]) -> np.ndarray:
+        return np.concatenate(values)[back]
+
+    columns = {name: merged([getattr(p, name) for p in parts]) for name in ("upscaled", "top", "name", "unknown")}
+    parsed = {key: merged([p.parsed[key] for p in parts]) for key in parts[0].parsed}
+    return HeldOut(data.labels, **columns, parsed=parsed)
 
 
 def choose_thresholds(answers: HeldOut) -> Thresholds:
