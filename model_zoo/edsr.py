@@ -27,7 +27,7 @@ class ResidualBlock(nnx.Module):
 
     def __call__(self, images: Float[Array, "n h w c"]) -> Float[Array, "n h w c"]:
         """Adds the scaled residual."""
-        return images + jnp.float32(self.res_scale) * self.second(jax.nn.relu(self.first(images)))
+        return images + self.res_scale * self.second(jax.nn.relu(self.first(images)))
 
 
 class EDSR(nnx.Module):
@@ -77,7 +77,7 @@ class EDSR(nnx.Module):
         Returns:
             High resolution, nominally in [0, 1] (not clipped).
         """
-        mean = jnp.array(_MEAN, jnp.float32)[None, None, None, :]
+        mean = jnp.array(_MEAN, images.dtype)[None, None, None, :]
         features = self.head(images - mean)
         hidden = features
         for block in self.blocks:

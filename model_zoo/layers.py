@@ -5,6 +5,7 @@ no layer keeps random state, so a network is a pure function of its parameters.
 """
 
 import math
+from typing import Literal
 
 import jax
 import jax.numpy as jnp
@@ -15,19 +16,32 @@ from jaxtyping import Array, Float
 from model_zoo import backend
 
 
-def convolve(images: Float[Array, "n h w i"], kernel: Float[Array, "k k i o"]) -> Float[Array, "n h w o"]:
-    """Convolves with zero padding so that the size stays, expressed as the backend likes it best.
+def convolve(
+    images: Float[Array, "n h w i"],
+    kernel: Float[Array, "kh kw i o"],
+    *,
+    stride: int = 1,
+    padding: Literal["SAME", "VALID"] | int = "SAME",
+) -> Float[Array, "n h2 w2 o"]:
+    """Convolves with zero padding, expressed as the backend likes it best.
 
     Args:
-        images: the batch.
-        kernel: weights of an odd, square footprint.
+        images: the batch, of the kernel's float type.
+        kernel: weights.
+        stride: input pixels between two output pixels.
+        padding: `SAME` (odd kernels: half a kernel on each side), `VALID` (none), or pixels on each side.
 
     Returns:
-        The filtered batch, of the same height and width.
+        The filtered batch, ceil(H / stride) high for `SAME`.
     """
-    if backend.plan().convolution == "patches" and kernel.shape[0] > 1:
+    height, width, _, _ = kernel.shape
+    margins = ((height // 2, width // 2) if padding == "SAME" else (0, 0)) if isinstance(padding, str) else (padding,) * 2
+    pads = [(margin, margin) for margin in margins]
+    if stride == 1 and height == width > 1 and padding == "SAME" and backend.plan().convolution == "patches":
         return _convolve_patches(images, kernel)
-    return jax.lax.conv_general_dilated(images, kernel, (1, 1), "SAME", dimension_numbers=("NHWC", "HWIO", "NHWC"))
+    return jax.lax.conv_general_dilated(
+        images, kernel, (stride, stride), pads, dimension_numbers=("NHWC", "HWIO", "NHWC")
+    )
 
 
 def _convolve_patches(images: Float[Array, "n h w i"], kernel: Float[Array, "k k i o"]) -> Float[Array, "n h w o"]:
@@ -61,25 +75,42 @@ def depth_to_space(images: Float[Array, "n h w c"], factor: int) -> Float[Array,
 
 
 class Conv(nnx.Module):
-    """A square convolution with bias that keeps height and width."""
+    """A square convolution, by default with bias and such that height and width stay."""
 
-    def __init__(self, inputs: int, outputs: int, size: int, *, rngs: nnx.Rngs, gain: float = 1.0 / 3.0) -> None:
+    def __init__(
+        self,
+        inputs: int,
+        outputs: int,
+        size: int,
+        *,
+        rngs: nnx.Rngs,
+        gain: float = 1.0 / 3.0,
+        stride: int = 1,
+        padding: Literal["SAME", "VALID"] | int = "SAME",
+        bias: bool = True,
+    ) -> None:
         """Draws the weights.
 
         Args:
             inputs: channels in.
             outputs: channels out.
-            size: side of the footprint in pixels, odd.
+            size: side of the footprint in pixels, odd where the padding is `SAME`.
             rngs: where the weights are drawn from; not kept.
             gain: variance of the weights times the fan-in (1/3: the field's usual start; 2: He's for rectifiers).
+            stride: input pixels between two output pixels.
+            padding: see :func:`convolve`.
+            bias: whether a number is added to each channel.
         """
         draw = jax.nn.initializers.variance_scaling(gain, "fan_in", "uniform")
         self.kernel = nnx.Param(draw(rngs.params(), (size, size, inputs, outputs), jnp.float32))
-        self.bias = nnx.Param(jnp.zeros((outputs,), jnp.float32))
+        if bias:
+            self.bias = nnx.Param(jnp.zeros((outputs,), jnp.float32))
+        self.biased, self.stride, self.padding = bias, stride, padding
 
-    def __call__(self, images: Float[Array, "n h w i"]) -> Float[Array, "n h w o"]:
+    def __call__(self, images: Float[Array, "n h w i"]) -> Float[Array, "n h2 w2 o"]:
         """Convolves and adds the bias."""
-        return convolve(images, self.kernel[...]) + self.bias[...][None, None, None, :]
+        result = convolve(images, self.kernel[...], stride=self.stride, padding=self.padding)
+        return result + self.bias[...][None, None, None, :] if self.biased else result
 
 
 class PReLU(nnx.Module):
