@@ -35,7 +35,7 @@ def convolve(
         The filtered batch, ceil(H / stride) high for `SAME`.
     """
     height, width, _, _ = kernel.shape
-    margins = ((height // 2, width // 2) if padding == "SAME" else (0, 0)) if isinstance(padding, str) else (padding,) * 2
+    margins = {"SAME": (height // 2, width // 2), "VALID": (0, 0)}.get(str(padding)) or (int(padding),) * 2
     pads = [(margin, margin) for margin in margins]
     if stride == 1 and height == width > 1 and padding == "SAME" and backend.plan().convolution == "patches":
         return _convolve_patches(images, kernel)

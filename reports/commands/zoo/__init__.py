@@ -1,4 +1,4 @@
-"""`whorl zoo`: the super-resolution networks. Each command is a module of this folder with `main(argv, prog) -> int`."""
+"""`whorl zoo`: the super-resolution networks. Each command is a module here with `main(argv, prog) -> int`."""
 
 import argparse
 from collections.abc import Sequence
