@@ -33,13 +33,14 @@ class Functional:
         architecture: registered name.
         scale: enlargement of each side.
         colour: what it takes and gives, `rgb` or `luma`.
-        radius: low-resolution pixels an output pixel reaches to either side.
+        radius: low-resolution pixels an output pixel reaches to either side; None where that is unbounded or depends
+            on the picture's size or grid.
     """
 
     architecture: str
     scale: int
     colour: str
-    radius: int
+    radius: int | None
     _graph: Any
     _paths: tuple[tuple[str | int, ...], ...]
 
