@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from datasets.patches import BankArrays, PatchBank, sample
     from datasets.published_table import Border, PublishedNetwork, published_borders, published_networks
     from datasets.splits import in_validation, split_photographs
+    from datasets.training_sets import training_set
 
 _HOMES = {
     "containers.header": ("JpegInfo",),
@@ -43,6 +44,7 @@ _HOMES = {
     "patches": ("BankArrays", "PatchBank", "sample"),
     "published_table": ("Border", "PublishedNetwork", "published_borders", "published_networks"),
     "splits": ("in_validation", "split_photographs"),
+    "training_sets": ("training_set",),
 }  # fmt: skip
 _HOME_OF = {name: module for module, names in _HOMES.items() for name in names}
 
@@ -96,4 +98,5 @@ __all__ = [
     "set5_matlab",
     "set14",
     "split_photographs",
+    "training_set",
 ]

@@ -3,6 +3,10 @@
 MANIFESTS: dict[str, tuple[int, str]] = {
     "bsds500/test": (200, "6b10d9fccd4ead4d1184b439f776d0ab6fe686dd1288eaa534ffc8ff8ca82b4f"),
     "bsds500/train": (200, "8c692a0a806829fbda095847c047a78cd697d1b55f3df443e829e28b92a3082a"),
+    "bsds500/train:A": (100, "43100df41a1e181eaef13818b2ed73de437d49b8239f54f3be4c0ce73e1ab593"),
+    "bsds500/train:A/4": (25, "cf8e43a16f609d2ea144416e32add838863e5e81e3570b63bb0d6a775788e213"),
+    "bsds500/train:B": (100, "69874617c0b16ec55fcf7c77233ba65a911eb8bdf8bef7e17cbdb53383e02ac3"),
+    "bsds500/train:B/4": (25, "71c752b74ae4d8b36eae4cdf026bc437250dd1f8a61d98229805840f751501d7"),
     "bsds500/val": (100, "8557f1ac32a0f2182aff77fbc2f6a306b085adbb91097f689c9311936ce0654a"),
     "camera": (99, "b98775b60432a464c373a941625efeb9e2bbc209171aaa1d65e3380fb946b549"),
     "lossless": (76, "61bd51952629e93946b92329331aedd18c5ca0acf0f2ed28069b894e7088921d"),

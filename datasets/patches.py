@@ -14,6 +14,10 @@ import numpy as np
 from jaxtyping import Array, Bool, Float32, Int, Int32, Key, UInt8
 
 from datasets.degrade import crop_to_multiple, downscale
+from datasets.resample import matlab_bicubic
+
+DEGRADATIONS = ("pillow-bicubic", "matlab-bicubic")
+"""What can make a bank's low resolution."""
 
 
 class BankArrays(NamedTuple):
@@ -85,7 +89,7 @@ _jitted_sample = partial(jax.jit, static_argnames=("batch", "patch_lr", "scale")
 
 
 class PatchBank:
-    """Pairs of patches from HR pictures, whose LR is Pillow's anti-aliased bicubic reduction.
+    """Pairs of patches from HR pictures, whose LR is made here: by Pillow's anti-aliased bicubic, or as asked for.
 
     A picture that is higher than wide is stored transposed (after its reduction), which saves padding and changes
     nothing, as patches are transposed at random anyway.
@@ -93,22 +97,28 @@ class PatchBank:
     Attributes:
         scale: HR pixels to an LR pixel.
         patch: side of an LR patch in pixels.
+        degradation: what made the LR.
     """
 
-    def __init__(self, images: Sequence[np.ndarray], patch: int, scale: int):
+    def __init__(
+        self, images: Sequence[np.ndarray], patch: int, scale: int, degradation: str = "pillow-bicubic"
+    ) -> None:
         """Build the bank.
 
         Args:
             images: HR pictures, (H, W, 3) uint8, cropped here to multiples of `scale`.
             patch: side of an LR patch in pixels, at least 1.
             scale: HR pixels to an LR pixel, at least 1.
+            degradation: one of `DEGRADATIONS`.
 
         Raises:
-            ValueError: no pictures, or one whose LR is smaller than a patch.
+            ValueError: no pictures, one whose LR is smaller than a patch, or an unknown degradation.
         """
+        if degradation not in DEGRADATIONS:
+            raise ValueError(f"degradation must be one of {', '.join(DEGRADATIONS)}, got {degradation!r}")
         if not len(images) or patch < 1 or scale < 1:
             raise ValueError(f"need images, patch >= 1 and scale >= 1; got {len(images)}, {patch} and {scale}")
-        self.patch, self.scale = patch, scale
+        self.patch, self.scale, self.degradation = patch, scale, degradation
         pairs = [self._pair(np.asarray(image), index) for index, image in enumerate(images)]
         self._sizes = np.array([low.shape[:2] for low, _ in pairs], np.int32)
         height, width = self._sizes.max(axis=0)
@@ -126,7 +136,7 @@ class PatchBank:
                 f"image {index} must be (H, W, 3) uint8 of at least {need}x{need}, got {image.shape} {image.dtype}"
             )
         high = crop_to_multiple(image, self.scale)
-        low = downscale(high, self.scale)
+        low = matlab_bicubic(high, self.scale) if self.degradation == "matlab-bicubic" else downscale(high, self.scale)
         if high.shape[0] > high.shape[1]:
             low, high = low.transpose(1, 0, 2), high.transpose(1, 0, 2)
         return low, high
