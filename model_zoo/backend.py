@@ -16,6 +16,7 @@ from typing import Literal
 import jax
 
 Convolution = Literal["native", "patches"]
+Seeds = Literal["vmap", "sequential"]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -25,14 +26,16 @@ class Plan:
     Attributes:
         convolution: `native` is XLA's convolution, `patches` shifted slices and one matrix product.
         steps_per_dispatch: training steps that one call of the jitted function takes (1: no scan).
+        seeds: whether runs that differ by seed alone are trained in one program (`vmap`) or one after another.
     """
 
     convolution: Convolution
     steps_per_dispatch: int
+    seeds: Seeds = "sequential"
 
 
 _CPU = Plan(convolution="native", steps_per_dispatch=1)
-_ACCELERATOR = Plan(convolution="native", steps_per_dispatch=20)
+_ACCELERATOR = Plan(convolution="native", steps_per_dispatch=20, seeds="vmap")
 
 
 def plan(backend: str | None = None) -> Plan:
