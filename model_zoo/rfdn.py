@@ -54,7 +54,8 @@ class RFDN(nnx.Module):
         Liu, Tang, Wu, "Residual Feature Distillation Network for Lightweight Image Super-Resolution", ECCVW 2020. The
         defaults (4 blocks of 50 channels, 0.433 million parameters at x4) are the size that won the AIM 2020 and was
         the baseline of the NTIRE 2022 efficient super-resolution challenge, whose weights take values up to 255
-        (`value_range`); the paper's tables are of 6 blocks of 48 channels.
+        (`value_range`). The paper's own tables are of another variant, with 6 blocks of 48 channels, channel attention
+        and short cuts around the blocks (0.550 million).
     """
 
     colour: ClassVar[str] = "rgb"

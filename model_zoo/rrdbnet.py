@@ -3,8 +3,8 @@
 Convention: float32, sRGB-encoded in [0, 1], N H W C.
 
 Parameters are named as in BasicSR, with one difference: `conv_up1`, `conv_up2` are `conv_up.0`, `conv_up.1`. Where
-pixels are put into channels first, `conv_first` takes those in the order (row phase, column phase, colour), BasicSR's in
-(colour, row, column).
+pixels are put into channels first, `conv_first` takes those in the order (row phase, column phase, colour), BasicSR's
+in (colour, row, column).
 """
 
 import functools
