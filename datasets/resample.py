@@ -5,11 +5,12 @@ are done here in whole numbers, so nothing depends on a device's floating point:
 JAX and of a jitted program on an accelerator. The weights are made on the host from sizes, which are static.
 
 * MATLAB: Keys' kernel with a = -1/2 (Keys 1981, eq. 15), widened by the factor of a reduction; positions as
-  `imresize` documents them; the edges' pixels repeated beyond them; along the columns first (rows become fewer), rounded
-  half up to 8 bits, then along the rows. For a whole factor s all weights are multiples of 1/(16 s^4), which are kept
-  as whole numbers. This gives the low resolution of `set5_matlab` to the last bit (mirrored edges do not).
+  `imresize` documents them; the edges' pixels repeated beyond them; height first, rounded half up to 8 bits, then
+  width. For a whole factor s all weights are multiples of 1/(16 s^4), which are kept as whole numbers. This gives the
+  low resolution of `set5_matlab` to the last bit (mirrored edges do not).
 * Pillow: the same kernel and positions, but weights beyond the edges dropped and the others divided by their sum; in 22
-  bits of fixed point; columns first (Pillow's Resample.c, read for its arithmetic).
+  bits of fixed point; width first, rounded to 8 bits, then height. Since version 13 Pillow begins with the height where
+  that loses more than twice as many pixels as the width, as in reductions of pictures more than twice as high as wide.
 """
 
 import math
@@ -65,7 +66,7 @@ def matlab_bicubic(pixels: Pixels, factor: int, *, enlarge: bool = False) -> Pix
 
 
 def pillow_bicubic(pixels: Pixels, size: tuple[int, int]) -> Pixels:
-    """Resize as Pillow's `resize(..., BICUBIC)` does; reductions are anti-aliased.
+    """Resize as `resize(..., BICUBIC)` of Pillow 13 does; reductions are anti-aliased.
 
     Args:
         pixels: (..., H, W, C) uint8, NumPy or JAX, traced or not.
@@ -80,9 +81,13 @@ def pillow_bicubic(pixels: Pixels, size: tuple[int, int]) -> Pixels:
     height, width = _sides(pixels)
     if min(size) < 1:
         raise ValueError(f"size must be at least 1x1, got {size[0]}x{size[1]}")
-    if size[1] != width:
-        pixels = _pass(pixels, pillow_taps(width, size[1]), -2)
-    return _pass(pixels, pillow_taps(height, size[0]), -3) if size[0] != height else pixels
+    passes = [(-2, pillow_taps(width, size[1])), (-3, pillow_taps(height, size[0]))]
+    if height > size[0] and height - size[0] > 2 * (width - size[1]):
+        passes.reverse()
+    for axis, taps in passes:
+        if len(taps.places) != pixels.shape[axis]:
+            pixels = _pass(pixels, taps, axis)
+    return pixels
 
 
 def _sides(pixels: np.ndarray | Array) -> tuple[int, int]:
