@@ -4,12 +4,20 @@ Convention: images are N H W C, tokens carry their channels last. Statistics and
 whatever the float type of the numbers around them.
 """
 
+import functools
+import math
+
 import jax
 import jax.numpy as jnp
+import numpy as np
 from flax import nnx
 from jaxtyping import Array, Float
 
 from model_zoo.layers import Conv
+
+_DEVIATION = 0.02  # of a transformer's weights at the start
+_NORM_FLOOR = 1e-5  # added to the variance
+_APART = -100.0  # added to the score of two pixels that shall not see each other
 
 
 class ChannelAttention(nnx.Module):
@@ -36,3 +44,136 @@ class ChannelAttention(nnx.Module):
         """Scales the channels."""
         means = images.mean(axis=(1, 2), keepdims=True, dtype=jnp.float32).astype(images.dtype)
         return images * jax.nn.sigmoid(self.excite(jax.nn.relu(self.squeeze(means))))
+
+
+class Linear(nnx.Module):
+    """A matrix and a bias on the last axis."""
+
+    def __init__(self, inputs: int, outputs: int, *, rngs: nnx.Rngs) -> None:
+        """Draws the weights from a normal distribution of deviation 0.02 cut at two deviations."""
+        draw = jax.nn.initializers.truncated_normal(_DEVIATION)
+        self.kernel = nnx.Param(draw(rngs.params(), (inputs, outputs), jnp.float32))
+        self.bias = nnx.Param(jnp.zeros((outputs,), jnp.float32))
+
+    def __call__(self, tokens: Float[Array, "*n i"]) -> Float[Array, "*n o"]:
+        """Multiplies and adds."""
+        bias = self.bias[...].reshape((1,) * (tokens.ndim - 1) + (-1,))
+        return tokens @ self.kernel[...] + bias
+
+
+class LayerNorm(nnx.Module):
+    """Each token's channels at mean 0 and variance 1, then scaled and shifted (Ba et al., 2016)."""
+
+    def __init__(self, channels: int) -> None:
+        """Starts with scale 1 and shift 0."""
+        self.scale = nnx.Param(jnp.ones((channels,), jnp.float32))
+        self.bias = nnx.Param(jnp.zeros((channels,), jnp.float32))
+
+    def __call__(self, tokens: Float[Array, "*n c"]) -> Float[Array, "*n c"]:
+        """Normalises the last axis; statistics in float32."""
+        wide = tokens.astype(jnp.float32)
+        centred = wide - wide.mean(axis=-1, keepdims=True)
+        variance = jnp.square(centred).mean(axis=-1, keepdims=True)
+        normal = (centred * jax.lax.rsqrt(variance + _NORM_FLOOR)).astype(tokens.dtype)
+        across = (1,) * (tokens.ndim - 1) + (-1,)
+        return normal * self.scale[...].reshape(across) + self.bias[...].reshape(across)
+
+
+class WindowAttention(nnx.Module):
+    """Multi-head self-attention within square windows, which may lie shifted by some pixels.
+
+    Shifted windows wrap around the picture; a mask keeps pixels from different sides of it apart. What a head scores
+    for two pixels has a learnt part for their offset in the window.
+
+    Reference:
+        Liu et al., "Swin Transformer: Hierarchical Vision Transformer Using Shifted Windows", ICCV 2021, section 3.2
+        and equation 4.
+    """
+
+    def __init__(self, channels: int, heads: int, window: int, shift: int, *, rngs: nnx.Rngs) -> None:
+        """Draws the weights.
+
+        Args:
+            channels: channels in and out, a multiple of `heads`.
+            heads: attention heads.
+            window: side of the windows in pixels.
+            shift: pixels by which the windows lie lower and further right than the picture's own grid.
+            rngs: where the weights are drawn from; not kept.
+        """
+        self.heads, self.window, self.shift = heads, window, shift
+        self.qkv = Linear(channels, 3 * channels, rngs=rngs)
+        self.proj = Linear(channels, channels, rngs=rngs)
+        draw = jax.nn.initializers.truncated_normal(_DEVIATION)
+        self.offsets = nnx.Param(draw(rngs.params(), ((2 * window - 1) ** 2, heads), jnp.float32))
+
+    def __call__(self, images: Float[Array, "n h w c"]) -> Float[Array, "n h w c"]:
+        """Attends within windows.
+
+        Args:
+            images: height and width are multiples of the window.
+
+        Returns:
+            Attended features, without a short cut.
+        """
+        shift, side = self.shift, self.window**2
+        shape = images.shape
+        moved = jnp.roll(images, (-shift, -shift), (1, 2)) if shift else images
+        tokens = to_windows(moved, self.window)
+        parts = self.qkv(tokens).reshape(*tokens.shape[:3], 3, self.heads, -1)
+        query, key, value = (parts[..., part, :, :] for part in range(3))
+        scores = jnp.einsum("nbqhd,nbkhd->nbhqk", query * query.shape[-1] ** -0.5, key).astype(jnp.float32)
+        bias = self.offsets[...][_offset_index(self.window)].transpose(2, 0, 1).astype(jnp.float32)
+        scores = scores + bias[None, None]
+        if shift:
+            scores = scores + jnp.asarray(shift_mask(shape[1], shape[2], self.window, shift))[None, :, None]
+        weights = jax.nn.softmax(scores, axis=-1).astype(images.dtype)
+        mixed = jnp.einsum("nbhqk,nbkhd->nbqhd", weights, value).reshape(*tokens.shape[:2], side, -1)
+        back = from_windows(self.proj(mixed), shape[1], shape[2])
+        return jnp.roll(back, (shift, shift), (1, 2)) if shift else back
+
+
+def to_windows(images: Float[Array, "n h w c"], window: int) -> Float[Array, "n b t c"]:
+    """Cuts pictures into windows: (picture, window row by row, pixel in the window row by row, channel)."""
+    count, height, width, channels = images.shape
+    cut = images.reshape(count, height // window, window, width // window, window, channels)
+    return cut.transpose(0, 1, 3, 2, 4, 5).reshape(count, -1, window**2, channels)
+
+
+def from_windows(tokens: Float[Array, "n b t c"], height: int, width: int) -> Float[Array, "n {height} {width} c"]:
+    """Puts pictures together from windows, the inverse of :func:`to_windows`."""
+    count, _, pixels, channels = tokens.shape
+    window = math.isqrt(pixels)
+    cut = tokens.reshape(count, height // window, width // window, window, window, channels)
+    return cut.transpose(0, 1, 3, 2, 4, 5).reshape(count, height, width, channels)
+
+
+@functools.cache
+def shift_mask(height: int, width: int, window: int, shift: int) -> Float[np.ndarray, "b t t"]:
+    """What to add to the scores of shifted windows: 0 for pixels from the same side of the picture, -100 for others.
+
+    Args:
+        height: of the picture, a multiple of the window.
+        width: the same.
+        window: side of the windows.
+        shift: pixels the picture was rolled up and left by, between 1 and the window.
+
+    Returns:
+        For every window, every pair of its pixels.
+    """
+
+    def region(length: int) -> np.ndarray:
+        place = np.arange(length)
+        return (place >= length - window).astype(int) + (place >= length - shift)
+
+    regions = 3 * region(height)[:, None] + region(width)[None, :]
+    cut = regions.reshape(height // window, window, width // window, window)
+    flat = cut.transpose(0, 2, 1, 3).reshape(-1, window**2)
+    return np.where(flat[:, :, None] == flat[:, None, :], np.float32(0), np.float32(_APART))
+
+
+@functools.cache
+def _offset_index(window: int) -> np.ndarray:
+    """Which learnt offset joins two pixels of a window: rows of first minus second, then columns."""
+    rows, columns = np.divmod(np.arange(window**2), window)
+    down, right = rows[:, None] - rows[None, :], columns[:, None] - columns[None, :]
+    return (down + window - 1) * (2 * window - 1) + right + window - 1
