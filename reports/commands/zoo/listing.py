@@ -1,12 +1,19 @@
 """`whorl zoo list`."""
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
-from reports.commandline import ANSWERED, Parser, emit, emit_json
+from reports.commandline import ANSWERED, Parser, emit, emit_json, printable
 
 if TYPE_CHECKING:
     from model_zoo import Manifest
+
+ADDED = (
+    "loss_kind", "adversarial_weight", "recipe", "steps", "degradation", "licence", "quality", "config", "seconds",
+    "parent", "run",
+)  # fmt: skip
+"""The fields of `--json` behind those of `model_zoo.manifests.LISTED`."""
 
 
 def main(argv: Sequence[str], prog: str) -> int:
@@ -20,32 +27,61 @@ def main(argv: Sequence[str], prog: str) -> int:
         The exit code.
     """
     parser = Parser(prog=prog, description="List the networks that can be used here and now.")
+    parser.add_argument("--runs", type=Path, metavar="DIR", help="a folder of runs, whose finished networks join")
     parser.add_argument("--json", action="store_true", help="write one JSON array instead of a table")
     options = parser.parse_args(argv)
-    from model_zoo.manifests import LISTED, list_networks
+    from reports.zoo_networks import gather
 
-    networks = list_networks()
+    networks = [known.manifest for known in gather(options.runs)]
     if options.json:
-        emit_json([{field: getattr(network, field) for field in LISTED} for network in networks])
+        emit_json([_described(network) for network in networks])
     else:
-        emit(_table(networks))
+        emit(table(networks))
     return ANSWERED
 
 
-def _table(networks: Sequence["Manifest"]) -> str:
-    """Lay the networks out in columns; the PSNR stands next to bicubic's on the same pictures."""
-    head = ("NAME", "ARCHITECTURE", "SCALE", "LOSS", "TRAINED ON", "PARAMETERS", "SET5 PSNR", "BICUBIC", "BYTES")
-    rows: list[tuple[str, ...]] = [head]
+def _described(network: "Manifest") -> dict[str, Any]:
+    """Give the promised fields first, then what else is worth filtering by."""
+    from model_zoo.manifests import LISTED
+    from reports.commands.zoo.show import loss_kind
+
+    described = {field: getattr(network, field) for field in LISTED}
+    return described | {
+        field: loss_kind(network.loss) if field == "loss_kind" else getattr(network, field) for field in ADDED
+    }
+
+
+def table(networks: Sequence["Manifest"]) -> str:
+    """Lay networks out in columns; the PSNR stands next to bicubic's on the same pictures."""
+    head = (
+        "NAME",
+        "ARCHITECTURE",
+        "SCALE",
+        "LOSS",
+        "TRAINED ON",
+        "SEED",
+        "PARAMETERS",
+        "SET5 PSNR",
+        "BICUBIC",
+        "BYTES",
+    )
+    rows: list[Sequence[str]] = [head]
     for network in networks:
         scores = (network.psnr_set5, network.quality.get("bicubic_matlab"))
         psnr, bicubic = ("-" if score is None else f"{score:.2f} dB" for score in scores)
+        seed = "-" if network.seed is None else str(network.seed)
         rows.append(
-            (network.name, network.architecture, f"x{network.scale}", network.loss, network.training_data)
-            + (f"{network.parameters:,}", psnr, bicubic, f"{network.bytes:,}")
+            (network.name, network.architecture, f"x{network.scale}", network.recipe or network.loss)
+            + (network.training_data, seed, f"{network.parameters:,}", psnr, bicubic, f"{network.bytes:,}")
         )
-    widths = [max(len(row[column]) for row in rows) for column in range(len(head))]
+    return columns(rows, left=5)
+
+
+def columns(rows: Sequence[Sequence[str]], left: int) -> str:
+    """Lay rows out in columns, the first `left` of them flush left, the others flush right."""
+    widths = [max(len(printable(row[column])) for row in rows) for column in range(len(rows[0]))]
     lines = []
     for row in rows:
-        cells = [f"{cell:{'>' if column > 4 else '<'}{widths[column]}}" for column, cell in enumerate(row)]
+        cells = [f"{printable(cell):{'<' if place < left else '>'}{widths[place]}}" for place, cell in enumerate(row)]
         lines.append("  ".join(cells).rstrip())
     return "\n".join(lines)
