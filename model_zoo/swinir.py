@@ -88,7 +88,7 @@ class SwinIR(nnx.Module):
 
     Reference:
         Liang et al., "SwinIR: Image Restoration Using Swin Transformer", ICCVW 2021. The defaults are its lightweight
-        network (0.91 million parameters at x2; the paper's 0.88 million leave out the tables of offsets and norms);
+        network (910,152 parameters at x2, of which the paper's 878 thousand leave out the tables of offsets);
         its classical one is `width=180, depth=6, upsampler="pixelshuffle"` (11.75 million at x2), its real-world one
         the same with `nearest+conv`.
     """
