@@ -20,6 +20,9 @@ from fingerprint.validation import choose_thresholds, held_out, rates
 
 # Of the detector and the tracer, by whether a JPEG step is in between; chosen by cross-validation on training samples.
 SHRINKAGE = {True: (0.35, 0.15), False: (0.1, 0.1)}
+ZOO = "zoo-"
+"""How the names of the reference sweep's networks begin."""
+ZOO_PHOTOGRAPHS = 60  # a network of the reference sweep: there are a hundred of them
 ROUTED = 1500  # samples a condition that the router is fitted on
 
 
@@ -65,10 +68,11 @@ def default_samples(
             samples += source_samples(folder, "original:scan", copies=1)
         elif name not in without:
             samples += source_samples(folder, name)
-    for manifest in model_zoo.list_networks():
+    for manifest in model_zoo.list_networks(model_zoo.SHIPPED):
         if manifest.name not in without:
             step(f"outputs of {manifest.name}")
-            samples += source_samples(render_source(manifest.name, "train", renders), manifest.name)
+            count = ZOO_PHOTOGRAPHS if manifest.name.startswith(ZOO) else None
+            samples += source_samples(render_source(manifest.name, "train", renders, count), manifest.name)
     for folder in extra:
         samples += source_samples(folder, folder.name)
     return (*samples, *innocent_samples())

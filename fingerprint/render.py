@@ -12,7 +12,7 @@ MULTIPLE = 12
 SPLITS = {"train": ("test", None), "test": ("val", 20)}
 
 
-def render_source(name: str, split: str, root: Path) -> Path:
+def render_source(name: str, split: str, root: Path, count: int | None = None) -> Path:
     """Make what one of our networks makes of the photographs behind a published split; what is there is kept.
 
     The photograph is cut to multiples of 12, reduced by Pillow's bicubic, enlarged by the network and cropped to
@@ -22,6 +22,7 @@ def render_source(name: str, split: str, root: Path) -> Path:
         name: of a network in the zoo.
         split: train (all of BSDS500 test) or test (the first 20 of BSDS500 val).
         root: folder to hold `name/split`.
+        count: how many of the photographs, the first ones by name; None for all of the split.
 
     Returns:
         The folder of pictures.
@@ -34,8 +35,8 @@ def render_source(name: str, split: str, root: Path) -> Path:
 
     if split not in SPLITS:
         raise ValueError(f"split must be one of {', '.join(SPLITS)}, got {split!r}")
-    corpus, count = SPLITS[split]
-    paths = datasets.bsds500(corpus).paths[:count]
+    corpus, most = SPLITS[split]
+    paths = datasets.bsds500(corpus).paths[:most][:count]
     folder = root / name / split
     folder.mkdir(parents=True, exist_ok=True)
     missing = [path for path in paths if not (folder / f"{path.stem}.webp").exists()]
