@@ -47,7 +47,7 @@ class Checkpoints:
             step: number of steps taken.
             state: pytree of arrays.
         """
-        self._checkpointer.save(step, state)
+        self._checkpointer.save(step, _numbered(state))
 
     def load(self, step: int, like: Any) -> Any:
         """Reads a checkpoint.
@@ -59,7 +59,13 @@ class Checkpoints:
         Returns:
             The state.
         """
-        return self._checkpointer.load(step, jax.tree.map(_shape, like))
+        found = self._checkpointer.load(step, jax.tree.map(_shape, _numbered(like)))
+        return jax.tree.unflatten(jax.tree.structure(like), [found[name] for name in sorted(found)])
+
+
+def _numbered(state: Any) -> dict[str, jax.Array]:
+    """The leaves alone, in order: empty branches and named tuples are no concern of the file's."""
+    return {f"{index:06}": leaf for index, leaf in enumerate(jax.tree.leaves(state))}
 
 
 def _shape(leaf: jax.Array) -> jax.ShapeDtypeStruct:

@@ -11,7 +11,6 @@ from typing import Literal
 
 from model_zoo.losses.spec import parse_loss
 
-
 Option = int | float | str | bool
 
 

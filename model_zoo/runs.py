@@ -5,19 +5,22 @@ import hashlib
 import importlib.metadata
 import json
 import platform
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Literal
 
+import jax
 import numpy as np
 
 import datasets
 from model_zoo.config import TrainConfig, canonical_json
 from model_zoo.evaluation import bicubic, set5_psnr
 from model_zoo.functional import Functional, Params, as_float32, count_parameters, skeleton
-from model_zoo.manifests import Manifest, find_manifest
-from model_zoo.network import Network
-from model_zoo.training import Progress, train
+from model_zoo.losses.spec import parse_loss
+from model_zoo.manifests import Manifest, find_manifest, weights_path
+from model_zoo.network import Network, load
+from model_zoo.training import Progress, start, train
 from model_zoo.weights import encode_weights, write_atomically
 
 _HALF_COST = 0.005  # dB on Set5 that storing float16 may cost
@@ -33,7 +36,13 @@ def run_folder(config: TrainConfig, root: Path) -> Path:
     return root / f"{config.name}-{config.run_id()}"
 
 
-def run(config: TrainConfig, root: Path, *, report: Callable[[Progress], None] | None = None) -> tuple[Path, Manifest]:
+def run(
+    config: TrainConfig,
+    root: Path,
+    *,
+    report: Callable[[Progress], None] | None = None,
+    devices: Sequence[jax.Device] | None = None,
+) -> tuple[Path, Manifest]:
     """Trains a network, or goes on where an earlier call was interrupted, and writes the finished files.
 
     The folder `NAME-RUNID` holds `run.json` (config, versions, hashes of the pictures; written before step 0),
@@ -43,6 +52,7 @@ def run(config: TrainConfig, root: Path, *, report: Callable[[Progress], None] |
         config: the run.
         root: folder of all runs.
         report: called at every log boundary.
+        devices: what each batch is spread over; None: one device.
 
     Returns:
         The path of the weights and the manifest.
@@ -53,13 +63,13 @@ def run(config: TrainConfig, root: Path, *, report: Callable[[Progress], None] |
         OSError: if the pictures are missing or the folder cannot be written.
     """
     skeleton(config.architecture, scale=config.scale, **config.network())  # a mistake leaves no folder behind
-    if config.warm_start is not None:
-        find_manifest(config.warm_start)
-    corpus = _corpus(config.data)
+    parent = None if config.warm_start is None else find_parent(config.warm_start, root)
+    corpus = datasets.training_set(config.data)
     folder = run_folder(config, root)
     folder.mkdir(parents=True, exist_ok=True)
     _describe(config, corpus, folder / "run.json")
-    bank = datasets.PatchBank([datasets.read_evidence(path).pixels for path in corpus], config.patch, config.scale)
+    pictures = [datasets.read_evidence(path).pixels for path in corpus]
+    bank = datasets.PatchBank(pictures, config.patch, config.scale, degradation=config.degradation)
     log = MetricsLog(folder / "metrics.jsonl")
 
     def tell(progress: Progress) -> None:
@@ -67,11 +77,36 @@ def run(config: TrainConfig, root: Path, *, report: Callable[[Progress], None] |
         if report is not None:
             report(progress)
 
-    function, params = train(config, bank, folder / "checkpoints", report=tell)
-    return export(config, function, params, folder)
+    job = start(config, devices, parent=None if parent is None else load(str(parent)).params)
+    function, params = train(config, bank, folder / "checkpoints", report=tell, job=job)
+    return export(config, function, params, folder, seconds=log.seconds)
 
 
-def export(config: TrainConfig, function: Functional, params: Params, folder: Path) -> tuple[Path, Manifest]:
+def find_parent(name: str, root: Path) -> Path:
+    """Finds the weights that a warm start names.
+
+    Args:
+        name: a listed network, a .safetensors file, or the folder name of a finished run.
+        root: folder of all runs.
+
+    Returns:
+        The weights' path.
+
+    Raises:
+        ValueError: if there is no such network.
+    """
+    beside = sorted((root / name).glob("*.safetensors")) if "/" not in name else []
+    try:
+        return beside[0] if beside else weights_path(find_manifest(name))
+    except ValueError:
+        raise ValueError(
+            f"warm_start must be a network, a trained .safetensors file or a finished run in {root}, got {name!r}"
+        ) from None
+
+
+def export(
+    config: TrainConfig, function: Functional, params: Params, folder: Path, *, seconds: float | None = None
+) -> tuple[Path, Manifest]:
     """Scores a trained network and writes its weights and manifest.
 
     Weights are stored as float16 if that costs less than 0.005 dB on Set5, and as float32 if it costs more or Set5 is
@@ -82,10 +117,12 @@ def export(config: TrainConfig, function: Functional, params: Params, folder: Pa
         function: the network.
         params: its trained parameters.
         folder: the run's folder.
+        seconds: how long the training took.
 
     Returns:
         The path of the weights and the manifest.
     """
+    corpus, spec = datasets.training_set(config.data), parse_loss(config.loss)
     dtype, quality = _score(function, params)
     content = encode_weights(
         params, architecture=config.architecture, scale=config.scale, config=config.network(), dtype=dtype
@@ -94,8 +131,8 @@ def export(config: TrainConfig, function: Functional, params: Params, folder: Pa
         name=config.name,
         architecture=config.architecture,
         scale=config.scale,
-        loss=config.loss,
-        training_data=_training_data(config.data),
+        loss=spec.canonical,
+        training_data=corpus.about,
         seed=config.seed,
         parameters=count_parameters(params),
         psnr_set5=quality.get("matlab"),
@@ -109,6 +146,12 @@ def export(config: TrainConfig, function: Functional, params: Params, folder: Pa
         command=config.command(),
         run=config.run_id(),
         versions=_versions(),
+        licence=f"Apache-2.0; trained on {corpus.about}, whose licence is: {corpus.licence}",
+        degradation=config.degradation,
+        parent=config.warm_start,
+        seconds=seconds,
+        recipe=spec.recipe or "",
+        adversarial_weight=spec.adversarial_weight or None,
     )
     path = folder / f"{config.name}.safetensors"
     write_atomically(path, content)
@@ -139,6 +182,9 @@ class MetricsLog:
         """Remembers where; nothing is written yet."""
         self._path = path
         self._begun = False
+        self._clock = time.perf_counter()
+        self.seconds = 0.0
+        """Time spent on the steps that count, over all calls."""
 
     def __call__(self, progress: Progress) -> None:
         """Adds a line; the first time, drops lines of steps that are being taken again."""
@@ -147,8 +193,12 @@ class MetricsLog:
             kept = [line for line in map(_whole, lines) if line is not None and line["step"] < progress.step]
             write_atomically(self._path, "".join(canonical_json(line) + "\n" for line in kept).encode())
             self._begun = True
+            self.seconds = max((line.get("seconds", 0.0) for line in kept), default=0.0)
+        now = time.perf_counter()
+        self.seconds, self._clock = self.seconds + now - self._clock, now
+        line = {"step": progress.step, "loss": progress.loss, **progress.terms, "seconds": round(self.seconds, 2)}
         with self._path.open("a", encoding="utf-8") as file:
-            file.write(canonical_json({"step": progress.step, "loss": progress.loss}) + "\n")
+            file.write(canonical_json(line) + "\n")
 
 
 def _whole(line: str) -> dict | None:
@@ -157,17 +207,6 @@ def _whole(line: str) -> dict | None:
         return json.loads(line)
     except json.JSONDecodeError:
         return None
-
-
-def _corpus(data: str) -> datasets.Corpus:
-    name, _, split = data.partition("/")
-    if name != "bsds500":
-        raise ValueError(f"data must be bsds500/train, bsds500/val or bsds500/test, got {data!r}")
-    return datasets.bsds500(split)
-
-
-def _training_data(data: str) -> str:
-    return f"BSDS500 {data.partition('/')[2]}"
 
 
 def _describe(config: TrainConfig, corpus: datasets.Corpus, path: Path) -> None:

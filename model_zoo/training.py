@@ -1,4 +1,4 @@
-"""The training loop: one jitted step with donated buffers, resumable, and nothing read back between log boundaries.
+"""The training loop: jitted steps with donated buffers, resumable, and nothing read back between log boundaries.
 
 Convention: float32 in [0, 1], N H W C.
 """
@@ -6,23 +6,27 @@ Convention: float32 in [0, 1], N H W C.
 import dataclasses
 import functools
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack
 from pathlib import Path
-from typing import Any, NamedTuple, cast
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
 import numpy as np
-import optax
-from jaxtyping import Array, Float, Int
+from jax.sharding import AxisType, Mesh, NamedSharding, PartitionSpec
+from jaxtyping import Array
 
-from datasets import BankArrays, PatchBank, sample
+from datasets import BankArrays, PatchBank
 from model_zoo import backend
 from model_zoo.checkpoints import Checkpoints
-from model_zoo.colour import luma_unit
 from model_zoo.config import TrainConfig
+from model_zoo.discriminators import build_discriminator
 from model_zoo.functional import Functional, Params, initialise
+from model_zoo.losses.spec import parse_loss
+from model_zoo.losses.total import make_objective
 from model_zoo.network import load
+from model_zoo.step import Metrics, Recipe, State
 
 
 class NonFiniteLossError(ValueError):
@@ -34,20 +38,6 @@ class NonFiniteLossError(ValueError):
         self.step = step
 
 
-class State(NamedTuple):
-    """All that changes while training; a pytree.
-
-    Attributes:
-        params: the network's parameters by dotted path.
-        optimiser: the optimiser's own state.
-        step: steps taken.
-    """
-
-    params: Params
-    optimiser: Any
-    step: Int[Array, ""]
-
-
 @dataclasses.dataclass(frozen=True)
 class Progress:
     """What is known at a log boundary.
@@ -56,35 +46,70 @@ class Progress:
         step: steps taken.
         steps: steps in all.
         loss: mean over the steps since the last boundary.
+        terms: the same of each term of the loss, and of the discriminator's loss.
     """
 
     step: int
     steps: int
     loss: float
+    terms: dict[str, float] = dataclasses.field(default_factory=dict)
 
 
-def optimiser(config: TrainConfig) -> optax.GradientTransformation:
-    """Adam with a cosine from the learning rate down to its final fraction."""
-    return optax.adam(optax.cosine_decay_schedule(config.learning_rate, config.steps, alpha=config.final_rate))
+class Job(NamedTuple):
+    """A run that is ready to go.
+
+    Attributes:
+        recipe: what a step does.
+        state: where it begins.
+        frozen: arrays the loss needs that are not trained.
+        key: the key of the run's data.
+    """
+
+    recipe: Recipe
+    state: State
+    frozen: Any
+    key: Array
 
 
-def start(config: TrainConfig) -> tuple[Functional, State, Array]:
-    """Makes the state before step 0.
+def start(config: TrainConfig, devices: Sequence[jax.Device] | None = None, *, parent: Params | None = None) -> Job:
+    """Makes what a run needs before step 0.
 
     Args:
         config: the run.
+        devices: what each batch is spread over; None or one device: no spreading.
+        parent: the weights `warm_start` stands for; None: they are loaded by its name.
 
     Returns:
-        The network's function, the state, and the key its data are drawn with.
+        The job.
 
     Raises:
-        ValueError: if the architecture's arguments don't fit, or `warm_start` names no fitting network.
+        ValueError: if the architecture's arguments don't fit, `warm_start` names no fitting network, or the batch
+            cannot be spread evenly.
+        OSError: if a perceptual loss finds no weights.
     """
-    weights_key, data_key = jax.random.split(jax.random.key(config.seed))
+    weights_key, data_key, critic_key = jax.random.split(jax.random.key(config.seed), 3)
     function, params = initialise(config.architecture, scale=config.scale, key=weights_key, **config.network())
     if config.warm_start is not None:
-        params = inherit(params, load(config.warm_start).params)
-    return function, State(params, optimiser(config).init(params), jnp.zeros((), jnp.int32)), data_key
+        params = inherit(params, load(config.warm_start).params if parent is None else parent)
+    spec = parse_loss(config.loss)
+    objective, frozen = make_objective(spec)
+    critic, judge = None, {}
+    if spec.gan is not None:
+        critic, judge = build_discriminator(config.discriminator, key=critic_key, width=config.discriminator_width)
+    recipe = Recipe(config, function, objective, critic, _mesh(config, devices))
+    state = recipe.begin(params, judge)
+    if recipe.mesh is not None:
+        everywhere = NamedSharding(recipe.mesh, PartitionSpec())
+        state, frozen, data_key = jax.device_put((state, frozen, data_key), everywhere)
+    return Job(recipe, state, frozen, data_key)
+
+
+def _mesh(config: TrainConfig, devices: Sequence[jax.Device] | None) -> Mesh | None:
+    if devices is None or len(devices) < 2:
+        return None
+    if config.batch % len(devices):
+        raise ValueError(f"batch must be a multiple of the {len(devices)} devices, got {config.batch}")
+    return Mesh(np.array(devices), ("data",), axis_types=(AxisType.Auto,))
 
 
 def inherit(params: Params, parent: Params) -> Params:
@@ -106,54 +131,25 @@ def inherit(params: Params, parent: Params) -> Params:
     return params | fitting
 
 
-def loss_l1(estimate: Float[Array, "n h w c"], truth: Float[Array, "n h w c"]) -> Float[Array, ""]:
-    """Mean absolute error."""
-    return jnp.mean(jnp.abs(estimate - truth))
-
-
-def train_step(
-    config: TrainConfig, function: Functional, state: State, bank: BankArrays, key: Array
-) -> tuple[State, Float[Array, ""]]:
-    """Takes one step; pure.
+def make_dispatch(recipe: Recipe, count: int, *, seeds: bool = False) -> Callable[..., tuple[State, Metrics]]:
+    """Compiles what one call takes: a step, or several in a scan; of one run, or of several seeds at once.
 
     Args:
-        config: the run (static).
-        function: the network (static).
-        state: parameters, optimiser and step number.
-        bank: the pictures.
-        key: the key of the run's data.
-
-    Returns:
-        The next state and the loss of this step.
-    """
-    low, high = sample(bank, key, state.step, config.batch, config.patch, config.scale)
-    if function.colour == "luma":
-        low, high = luma_unit(low), luma_unit(high)
-    loss, slopes = jax.value_and_grad(lambda params: loss_l1(function.apply(params, low), high))(state.params)
-    with jax.numpy_dtype_promotion("standard"):  # optax itself mixes whole numbers and floats
-        updates, moments = optimiser(config).update(slopes, state.optimiser, state.params)
-    params = cast(Params, optax.apply_updates(state.params, updates))
-    return State(params, moments, state.step + jnp.int32(1)), loss
-
-
-def make_dispatch(config: TrainConfig, function: Functional, count: int) -> Callable[..., tuple[State, Array]]:
-    """Compiles what one call takes: a step, or several in a scan.
-
-    Args:
-        config: the run.
-        function: the network.
+        recipe: what a step does.
         count: steps a call.
+        seeds: whether state and key have a leading axis of seeds.
 
     Returns:
-        A jitted function of (state, bank, key) that consumes the state and returns the next one with the losses.
+        A jitted function of (state, bank, key, frozen) that consumes the state and returns the next one with the
+        metrics, each (steps,) or (steps, seeds).
     """
-    step = functools.partial(train_step, config, function)
+    step = jax.vmap(recipe.step, in_axes=(0, None, 0, None)) if seeds else recipe.step
 
-    def several(state: State, bank: BankArrays, key: Array) -> tuple[State, Float[Array, " n"]]:
+    def several(state: State, bank: BankArrays, key: Array, frozen: Any) -> tuple[State, Metrics]:
         if count == 1:
-            state, loss = step(state, bank, key)
-            return state, loss[None]
-        return jax.lax.scan(lambda carried, _: step(carried, bank, key), state, None, length=count)
+            state, metrics = step(state, bank, key, frozen)
+            return state, {name: value[None] for name, value in metrics.items()}
+        return jax.lax.scan(lambda carried, _: step(carried, bank, key, frozen), state, None, length=count)
 
     return jax.jit(several, donate_argnums=0)
 
@@ -165,6 +161,8 @@ def train(
     *,
     report: Callable[[Progress], None] | None = None,
     stop_after: int | None = None,
+    devices: Sequence[jax.Device] | None = None,
+    job: Job | None = None,
 ) -> tuple[Functional, Params]:
     """Trains, from the newest checkpoint in the folder if there is one.
 
@@ -174,6 +172,9 @@ def train(
         folder: where checkpoints are kept.
         report: called at every log boundary.
         stop_after: leave off after this many steps in all, as if interrupted (the schedule stays the run's).
+        devices: what each batch is spread over. A run that is resumed on another number of devices goes on, but its
+            sums are taken in another order: bits are equal only on the same devices.
+        job: what :func:`start` made of the config, if that was needed before.
 
     Returns:
         The network's function and its parameters.
@@ -182,31 +183,125 @@ def train(
         NonFiniteLossError: if the loss is not finite; no checkpoint of that state is kept.
         ValueError: if the bank's scale or patch is not the run's.
     """
+    _fits(config, bank)
+    recipe, state, frozen, key = start(config, devices) if job is None else job
+    arrays = bank.arrays
+    if recipe.mesh is not None:
+        arrays = jax.device_put(arrays, NamedSharding(recipe.mesh, PartitionSpec()))
+    dispatch = functools.cache(functools.partial(make_dispatch, recipe))
+    with Checkpoints(folder) as checkpoints:
+        found = checkpoints.latest()
+        if found is not None:
+            state = checkpoints.load(found, state)
+        state = _loop(
+            config,
+            state,
+            lambda count, state: dispatch(count)(state, arrays, key, frozen),
+            found or 0,
+            stop_after,
+            lambda progress: None if report is None else report(progress[0]),
+            checkpoints.save,
+        )
+    return recipe.function, state.result
+
+
+def train_seeds(
+    configs: Sequence[TrainConfig],
+    bank: PatchBank,
+    folders: Sequence[Path],
+    *,
+    report: Callable[[Sequence[Progress]], None] | None = None,
+    stop_after: int | None = None,
+    how: backend.Seeds | None = None,
+) -> list[tuple[Functional, Params]]:
+    """Trains runs that differ in name, seed and warm start only, in one program where the backend gains by it.
+
+    Args:
+        configs: the runs.
+        bank: their pictures.
+        folders: where each run's checkpoints are kept.
+        report: called with every run's progress (sequentially trained runs: of the run at hand alone).
+        stop_after: leave off after this many steps in all, as if interrupted.
+        how: `vmap` or `sequential`; None for what was measured to be faster on the backend.
+
+    Returns:
+        Each run's function and parameters, in order.
+
+    Raises:
+        NonFiniteLossError: if a loss is not finite.
+        ValueError: if the runs differ in more.
+    """
+    plain = {dataclasses.replace(config, name="x", seed=0, warm_start=None) for config in configs}
+    if len(plain) != 1 or len(configs) != len(folders):
+        raise ValueError("configs must differ in name, seed and warm_start only, and have a folder each")
+    if (how or backend.plan().seeds) == "sequential":
+        tell = None if report is None else (lambda progress: report([progress]))
+        pairs = zip(configs, folders, strict=True)
+        return [train(config, bank, folder, report=tell, stop_after=stop_after) for config, folder in pairs]
+    config = configs[0]
+    _fits(config, bank)
+    jobs = [start(config) for config in configs]
+    recipe, frozen = jobs[0].recipe, jobs[0].frozen
+    key = jnp.stack([job.key for job in jobs])
+    dispatch = functools.cache(functools.partial(make_dispatch, recipe, seeds=True))
+    with ExitStack() as stack:
+        kept = [stack.enter_context(Checkpoints(folder)) for folder in folders]
+        steps = [checkpoints.latest() or 0 for checkpoints in kept]
+        begin = min(steps)  # a kill between two saves leaves one run a checkpoint ahead
+        states = [job.state for job in jobs]
+        if begin:
+            states = [c.load(begin, state) for c, state in zip(kept, states, strict=True)]
+
+        def save(step: int, state: State) -> None:
+            for index, checkpoints in enumerate(kept):
+                if checkpoints.latest() is None or (checkpoints.latest() or 0) < step:
+                    checkpoints.save(step, jax.tree.map(lambda leaf, place=index: leaf[place], state))
+
+        state = _loop(
+            config,
+            jax.tree.map(lambda *leaves: jnp.stack(leaves), *states),
+            lambda count, state: dispatch(count)(state, bank.arrays, key, frozen),
+            begin,
+            stop_after,
+            lambda progress: None if report is None else report(progress),
+            save,
+        )
+    results = [jax.tree.map(lambda leaf, place=index: leaf[place], state.result) for index in range(len(configs))]
+    return [(recipe.function, result) for result in results]
+
+
+def _loop(
+    config: TrainConfig,
+    state: State,
+    advance: Callable[[int, State], tuple[State, Metrics]],
+    step: int,
+    stop_after: int | None,
+    report: Callable[[list[Progress]], None],
+    save: Callable[[int, State], None],
+) -> State:
+    """Goes from a step to the last, with a look at the loss at each boundary."""
+    last = config.steps if stop_after is None else min(stop_after, config.steps)
+    while step < last:
+        boundary = min(last, _next(step, config.log_every), _next(step, config.checkpoint_every))
+        seen: list[Metrics] = []
+        for count in _dispatches(boundary - step):
+            state, metrics = advance(count, state)
+            seen.append(metrics)
+        means = _check(seen, step)
+        step = boundary
+        report(  # before the checkpoint: what is told twice can be dropped, what never is cannot
+            [Progress(step, config.steps, m["loss"], {k: v for k, v in m.items() if k != "loss"}) for m in means]
+        )
+        if step % config.checkpoint_every == 0 or step == last:
+            save(step, state)
+    return state
+
+
+def _fits(config: TrainConfig, bank: PatchBank) -> None:
     if (bank.scale, bank.patch) != (config.scale, config.patch):
         raise ValueError(
             f"bank must have scale {config.scale} and patch {config.patch}, got {bank.scale} and {bank.patch}"
         )
-    function, state, key = start(config)
-    last = config.steps if stop_after is None else min(stop_after, config.steps)
-    dispatch = functools.cache(functools.partial(make_dispatch, config, function))
-    with Checkpoints(folder) as checkpoints:
-        found = checkpoints.latest()
-        step = 0 if found is None else found
-        if found is not None:
-            state = checkpoints.load(found, state)
-        while step < last:
-            boundary = min(last, _next(step, config.log_every), _next(step, config.checkpoint_every))
-            losses = []
-            for count in _dispatches(boundary - step):
-                state, loss = dispatch(count)(state, bank.arrays, key)
-                losses.append(loss)
-            mean = _check(losses, step)
-            step = boundary
-            if report is not None:  # before the checkpoint: what is told twice can be dropped, what never is cannot
-                report(Progress(step, config.steps, mean))
-            if step % config.checkpoint_every == 0 or step == last:
-                checkpoints.save(step, state)
-    return function, state.params
 
 
 def _dispatches(steps: int) -> list[int]:
@@ -219,10 +314,15 @@ def _next(step: int, every: int) -> int:
     return (step // every + 1) * every
 
 
-def _check(losses: list[Array], begin: int) -> float:
-    """Fetches the losses since the last boundary; their mean, or an error naming the first bad step."""
-    values = np.concatenate([np.asarray(loss) for loss in losses])
-    bad = np.flatnonzero(~np.isfinite(values))
+def _check(seen: list[Metrics], begin: int) -> list[dict[str, float]]:
+    """Fetches the metrics since the last boundary; their means for each seed, or an error naming the first bad step."""
+    columns = {name: np.concatenate([np.asarray(metrics[name]) for metrics in seen]) for name in seen[0]}
+    columns = {name: values.reshape(len(values), -1) for name, values in columns.items()}  # (steps, seeds)
+    bad = np.flatnonzero(~np.all([np.isfinite(values).all(axis=1) for values in columns.values()], axis=0))
     if bad.size:
         raise NonFiniteLossError(begin + int(bad[0]))
-    return math.fsum(values.tolist()) / len(values)
+    seeds = columns["loss"].shape[1]
+    return [
+        {name: math.fsum(values[:, seed].tolist()) / len(values) for name, values in columns.items()}
+        for seed in range(seeds)
+    ]

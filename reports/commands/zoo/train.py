@@ -32,8 +32,9 @@ def main(argv: Sequence[str], prog: str) -> int:
     from model_zoo import run
 
     config = parsed.run
+    devices = _devices(parsed.devices)
     with _progress(config.name, config.steps) as report:
-        path, manifest = run(config, parsed.runs, report=report)
+        path, manifest = run(config, parsed.runs, report=report, devices=devices)
     emit(str(path))
     if manifest.psnr_set5 is not None:
         ours, plain = manifest.psnr_set5, manifest.quality["bicubic_matlab"]
@@ -58,10 +59,12 @@ def _train_options(argv: Sequence[str], prog: str) -> Any:
         Attributes:
             run: The run.
             runs: Folder of all runs; each gets its own, named after its name and the hash of its options.
+            devices: How many devices each batch is spread over.
         """
 
         run: tyro.conf.OmitArgPrefixes[TrainConfig]
         runs: Path = Path("runs")
+        devices: int = 1
 
     said = io.StringIO()
     try:
@@ -72,6 +75,16 @@ def _train_options(argv: Sequence[str], prog: str) -> Any:
             return ANSWERED
         complain(prog, f"{_unboxed(said.getvalue())} (see {prog} --help)")
         return WRONG
+
+
+def _devices(count: int) -> list[Any]:
+    """Choose the devices a run is spread over."""
+    import jax
+
+    found = jax.devices()
+    if not 1 <= count <= len(found):
+        raise ValueError(f"--devices must be from 1 to {len(found)}, as many as there are here, got {count}")
+    return found[:count]
 
 
 def _unboxed(box: str) -> str:
