@@ -91,7 +91,11 @@ def _rounded(values: Integer[np.ndarray, "*shape"]) -> Integer[np.ndarray, "*sha
 
 
 def _bilinear(plane: Float[np.ndarray, "h w"], scale: int) -> Float[np.ndarray, "sh sw"]:
-    """Enlarges by bilinear interpolation: half-pixel centres, the outermost pixels repeated."""
+    """Enlarges by bilinear interpolation: half-pixel centres, the outermost pixels repeated.
+
+    Rows first, then columns, each as a + (b - a) * share: half of all results lie on ties of the rounding to 8 bits
+    that follows, and this order of float32 operations breaks them as OpenCV does.
+    """
     for axis in (1, 0):
         length = plane.shape[axis]
         place = np.clip((np.arange(length * scale) + 0.5) / scale - 0.5, 0, length - 1)
@@ -99,5 +103,5 @@ def _bilinear(plane: Float[np.ndarray, "h w"], scale: int) -> Float[np.ndarray, 
         share = (place - low).astype(np.float32)
         share = share[:, None] if axis == 0 else share[None, :]
         first, second = plane.take(low, axis), plane.take(np.minimum(low + 1, length - 1), axis)
-        plane = first * (np.float32(1) - share) + second * share
+        plane = first + (second - first) * share
     return plane
