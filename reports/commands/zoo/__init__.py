@@ -14,6 +14,7 @@ COMMANDS = {
     "train": ("train", "train a network, or go on where training was interrupted"),
     "sweep": ("sweep", "train the networks of a grid, as far as they are missing"),
     "import": ("importing", "bring in a network that others published"),
+    "architectures": ("architectures", "count parameters and multiply-adds of the networks in their standard sizes"),
     "benchmark": ("benchmark", "score networks on Set5, Set14 and B100"),
 }
 """Name of a command: its module, and what it is for."""
