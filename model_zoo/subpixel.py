@@ -4,7 +4,7 @@ Convention: float32, sRGB-encoded in [0, 1], N H W C.
 """
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, MutableSequence
 
 import jax.numpy as jnp
 from flax import nnx
@@ -38,7 +38,7 @@ def factors_of(scale: int, architecture: str) -> tuple[int, ...]:
     return (3,) if scale == 3 else (2,) * int(math.log2(scale))
 
 
-def sub_pixel_layers(width: int, factors: Iterable[int], *, rngs: nnx.Rngs) -> nnx.List[Conv]:
+def sub_pixel_layers(width: int, factors: Iterable[int], *, rngs: nnx.Rngs) -> MutableSequence[Conv]:
     """Makes the convolution before each sub-pixel rearrangement."""
     return nnx.List([Conv(width, width * factor**2, 3, rngs=rngs) for factor in factors])
 
