@@ -63,6 +63,7 @@ __all__ = [
     "initialise",
     "list_networks",
     "load",
+    "load_published",
     "parse_loss",
     "psnr_luma",
     "run",

@@ -44,8 +44,8 @@ class Manifest:
         dtype: how the weights are stored, `float16` or `float32`.
         colour: how colour is handled.
         command: what trains it anew.
-        run: the run's id.
-        versions: what it was trained with.
+        run: the run's id; of an imported network the first 16 hexadecimal digits of its file's SHA-256.
+        versions: what it was trained with, or imported with and as which kind of file.
         licence: under which it may be used; empty where nothing is said.
         degradation: what made the low resolution it was trained on.
         border: what the network sees beyond the picture's edge: `replicate` (the outermost pixels, as far as it sees),

@@ -64,6 +64,8 @@ def read_network(
         OSError: if it cannot be read.
     """
     file = path / "weights.npz" if path.is_dir() else path
+    if not file.is_file():
+        raise ValueError(f"path must be a file of weights, or a folder that holds weights.npz, got {path}")
     known = {key: value for key, value in facts.items() if value is not None}
     check_border(known.get("border", "zero"))
     found_name = name or _own_name(file)
@@ -101,9 +103,7 @@ def import_network(network: Network, folder: Path | None = None, *, replace: boo
     shipped = (SHIPPED / f"{manifest.name}.json").is_file()
     if not replace and (shipped or described.exists()):
         where = "ships with whorl" if shipped else f"is in {place}"
-        raise ValueError(
-            f"name must not be taken, and a network {manifest.name!r} {where} (another --name, or --replace)"
-        )
+        raise ValueError(f"name must be free, but {manifest.name!r} {where}: give another name, or ask to replace it")
     place.mkdir(parents=True, exist_ok=True)
     content = encode_weights(
         network.params,
