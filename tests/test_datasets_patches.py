@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from datasets import PatchBank, crop_to_multiple, downscale, sample
+from datasets.resample import matlab_bicubic
 from tests.awkward import picture
 
 
@@ -81,6 +82,29 @@ def test_sample_is_pure_and_traces_under_jit_and_scan():
 def test_tall_pictures_cost_no_padding():
     pairs = PatchBank([picture(20, 40), picture(40, 20)], 4, 2)
     assert pairs.arrays.hr.shape == (2, 20, 40, 3) and len(pairs) == 2
+
+
+def test_the_degradation_is_as_asked_for():
+    image = picture(24, 36)
+    banks = {kind: PatchBank([image], 4, 3, kind) for kind in ("pillow-bicubic", "matlab-bicubic")}
+    np.testing.assert_array_equal(banks["pillow-bicubic"].arrays.lr[0], downscale(image, 3))
+    np.testing.assert_array_equal(banks["matlab-bicubic"].arrays.lr[0], matlab_bicubic(image, 3))
+    assert PatchBank([image], 4, 3).degradation == "pillow-bicubic"
+    with pytest.raises(
+        ValueError, match="degradation must be one of pillow-bicubic, matlab-bicubic, blind, got 'blur'"
+    ):
+        PatchBank([image], 4, 3, "blur")
+
+
+def test_blind_banks_hold_versions_that_belong_to_their_pictures():
+    dark, light = np.full((24, 32, 3), 20, np.uint8), np.full((32, 16, 3), 230, np.uint8)
+    first, again, other = (PatchBank([dark, light], 3, 4, "blind", seed=s, versions=3) for s in (0, 0, 1))
+    assert first.arrays.lr.shape == (6, 6, 8, 3) and first.arrays.hr.shape == (2, 24, 32, 3) and len(first) == 2
+    np.testing.assert_array_equal(first.arrays.lr, again.arrays.lr)
+    assert not np.array_equal(first.arrays.lr, other.arrays.lr)
+    low, high = first.batch(0, 0, 32)
+    bright = np.asarray(high).mean(axis=(1, 2, 3)) > 0.5
+    assert 4 < bright.sum() < 28 and ((np.asarray(low).mean(axis=(1, 2, 3)) > 0.5) == bright).all()
 
 
 @pytest.mark.parametrize(

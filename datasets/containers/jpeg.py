@@ -25,12 +25,12 @@ _ZIGZAG = (
     28, 35, 42, 49, 56, 57, 50, 43, 36, 29, 22, 15, 23, 30, 37, 44, 51, 58, 59, 52, 45, 38, 31, 39, 46, 53, 60, 61, 54,
     47, 55, 62, 63,
 )  # fmt: skip
-_LUMA = (
+LUMA_TABLE = (
     16, 11, 10, 16, 24, 40, 51, 61, 12, 12, 14, 19, 26, 58, 60, 55, 14, 13, 16, 24, 40, 57, 69, 56, 14, 17, 22, 29, 51,
     87, 80, 62, 18, 22, 37, 56, 68, 109, 103, 77, 24, 35, 55, 64, 81, 104, 113, 92, 49, 64, 78, 87, 103, 121, 120, 101,
     72, 92, 95, 98, 112, 100, 103, 99,
 )  # fmt: skip
-_CHROMA = (
+CHROMA_TABLE = (
     17, 18, 24, 47, 99, 99, 99, 99, 18, 21, 26, 66, 99, 99, 99, 99, 24, 26, 56, 99, 99, 99, 99, 99, 47, 66, *[99] * 38,
 )  # fmt: skip
 _SUBSAMPLINGS = {
@@ -225,7 +225,7 @@ def _standard_tables() -> np.ndarray:
     """The scaled standard tables, (quality 1..100, luma then chroma, 64), as libjpeg's jpeg_set_quality makes them."""
     quality = np.arange(1, 101)
     scale = np.where(quality < 50, 5000 // quality, 200 - 2 * quality)
-    base = np.array([_LUMA, _CHROMA])
+    base = np.array([LUMA_TABLE, CHROMA_TABLE])
     return np.clip((base[None] * scale[:, None, None] + 50) // 100, 1, 255)
 
 
