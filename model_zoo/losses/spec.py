@@ -51,7 +51,7 @@ class Term:
     Attributes:
         weight: what it is multiplied with, above 0.
         kind: one of :data:`KINDS`.
-        argument: of a perceptual term `backbone/layer`; of others empty.
+        argument: of a perceptual term `backbone/layer` or `backbone/layer@window`; of others empty.
     """
 
     weight: float
@@ -66,7 +66,10 @@ class Term:
     @property
     def text(self) -> str:
         """The term with its weight, if that is not 1."""
-        return self.label if self.weight == 1 else f"{self.weight:g}*{self.label}"
+        short = f"{self.weight:g}"
+        return (
+            self.label if self.weight == 1 else f"{short if float(short) == self.weight else self.weight}*{self.label}"
+        )
 
 
 @dataclasses.dataclass(frozen=True)
@@ -95,7 +98,7 @@ class LossSpec:
     @property
     def adversarial_weight(self) -> float:
         """The weight of the adversarial term; 0 if there is none."""
-        return sum(term.weight for term in self.terms if term.kind in GAN_KINDS)
+        return sum((term.weight for term in self.terms if term.kind in GAN_KINDS), 0.0)
 
     @property
     def kind(self) -> Literal["fidelity", "adversarial"]:
@@ -105,7 +108,7 @@ class LossSpec:
     @property
     def backbones(self) -> tuple[str, ...]:
         """The networks whose features are compared, in the order written."""
-        return tuple(term.argument.partition("/")[0] for term in self.terms if term.kind == "perceptual")
+        return tuple(split_argument(term.argument)[0] for term in self.terms if term.kind == "perceptual")
 
     @property
     def recipe(self) -> str | None:
@@ -119,8 +122,9 @@ def parse_loss(text: str) -> LossSpec:
 
     Args:
         text: the name of a recipe (see :data:`RECIPES`), or summands joined by `+`, each `kind` or `weight*kind`: `l1`,
-            `l2`, `charbonnier`, `fft`, `perceptual:backbone` or `perceptual:backbone/layer`, `gan` (vanilla),
-            `ragan` (relativistic average). Example: `l1 + 0.1*fft`.
+            `l2`, `charbonnier`, `fft`, `perceptual:backbone[/layer][@window]`, `gan` (vanilla), `ragan` (relativistic
+            average). With a window, features are compared in the middle `window` x `window` pixels of each patch: a
+            deep layer at a shallow one's price. Example: `l1 + 0.1*perceptual:resnet56/layer2@32 + 0.001*gan`.
 
     Returns:
         The terms.
@@ -140,25 +144,28 @@ def parse_loss(text: str) -> LossSpec:
     return LossSpec(terms)
 
 
-def split_argument(argument: str) -> tuple[str, str]:
+def split_argument(argument: str) -> tuple[str, str, int | None]:
     """Takes a perceptual term's argument apart.
 
     Args:
-        argument: `backbone` or `backbone/layer`.
+        argument: `backbone[/layer][@window]`.
 
     Returns:
-        Backbone and layer, the default one if none is named.
+        Backbone; layer, the default one if none is named; window in pixels a side, None if none is given.
 
     Raises:
-        ValueError: if there is no such backbone or layer.
+        ValueError: if there is no such backbone or layer, or the window is no size.
     """
-    backbone, slash, layer = argument.partition("/")
+    place, at, size = argument.partition("@")
+    backbone, slash, layer = place.strip().partition("/")
     if backbone not in BACKBONES:
         raise ValueError(f"a perceptual loss's backbone must be one of {', '.join(BACKBONES)}, got {backbone!r}")
     layer = layer if slash else BACKBONES[backbone]
     if not re.fullmatch(_LAYERS[backbone], layer):
         raise ValueError(f"the layer of backbone {backbone} must match {_LAYERS[backbone]}, got {layer!r}")
-    return backbone, layer
+    if at and not re.fullmatch("[1-9][0-9]{0,4}", size.strip()):
+        raise ValueError(f"the window of a perceptual loss must be a number of pixels, got {size.strip()!r}")
+    return backbone, layer, int(size) if at else None
 
 
 def _term(part: str, text: str) -> Term:
@@ -172,7 +179,8 @@ def _term(part: str, text: str) -> Term:
     if kind == "perceptual":
         if not colon:
             raise ValueError(f"a perceptual loss must name its backbone (perceptual:squeezenet), got {text!r}")
-        return Term(weight, kind, "/".join(split_argument(argument.strip())))
+        backbone, layer, window = split_argument(argument)
+        return Term(weight, kind, f"{backbone}/{layer}" + (f"@{window}" if window else ""))
     if colon:
         raise ValueError(f"the loss {kind} takes no argument, got {text!r}")
     return Term(weight, kind)
