@@ -33,6 +33,7 @@ class Plan:
         names: our module or parameter for each of their arrays, without the last part of the name where that is
             `weight`; arrays that are worked out anew are left out.
         dropped: pattern of the names of those.
+        fixed: arrays that our network has built in, by their names; a file's must be the same.
         shuffles: our modules whose outputs the sub-pixel layer takes apart, and its factor.
         unshuffles: our modules whose inputs are pixels put into channels, and the factor.
         factors: our parameters that are multiplied, and by what.
@@ -45,6 +46,7 @@ class Plan:
     config: dict[str, Any]
     names: dict[str, str]
     dropped: str = "(?!)"
+    fixed: Mapping[str, np.ndarray] = dataclasses.field(default_factory=dict)
     shuffles: Mapping[str, int] = dataclasses.field(default_factory=dict)
     unshuffles: Mapping[str, int] = dataclasses.field(default_factory=dict)
     factors: Mapping[str, float] = dataclasses.field(default_factory=dict)
@@ -91,9 +93,10 @@ def convert(
     found: dict[str, np.ndarray] = {}
     for name, array in arrays.items():
         if name not in plan.names:
-            if re.fullmatch(plan.dropped, name):
+            if re.fullmatch(plan.dropped, name) or _is(array, plan.fixed.get(name)):
                 continue
-            raise ValueError(f"array {name[:60]!r} has no place in {architecture}")
+            built_in = "holds other numbers than ours" if name in plan.fixed else f"has no place in {architecture}"
+            raise ValueError(f"array {name[:60]!r} {built_in}")
         ours = _parameter(plan.names[name], shapes)
         if ours in found:
             raise ValueError(f"array {name[:60]!r} is there twice, under another name too")
@@ -108,6 +111,11 @@ def convert(
     if missing:
         raise ValueError(f"there is no array for {architecture}'s {', '.join(missing[:3])}")
     return found
+
+
+def _is(array: np.ndarray, wanted: np.ndarray | None) -> bool:
+    """Whether an array is, but for rounding, the one wanted."""
+    return wanted is not None and array.shape == wanted.shape and bool(np.allclose(array, wanted, rtol=1e-4))
 
 
 def _parameter(ours: str, shapes: Mapping[str, Any]) -> str:

@@ -8,12 +8,17 @@ References:
     Residual Channel Attention Networks", ECCV 2018; Zhang et al., "Residual Dense Network", CVPR 2018.
 """
 
+import math
+import re
 from collections.abc import Mapping
 from typing import Any
+
+import numpy as np
 
 from model_zoo.imports.layouts import RANGE, Layout, Plan, Rule, Shapes, count, dim, numbered, renamed, root
 
 _NUMBER = r"(\d{1,4})"
+_MEAN = (0.4488, 0.4371, 0.4040)  # of DIV2K's training set
 _WIDE = 256  # channels from which EDSR's authors scale each residual by 0.1, which no shape shows
 _ENDS: dict[str, tuple[Rule, ...]] = {
     "basicsr": (
@@ -24,11 +29,11 @@ _ENDS: dict[str, tuple[Rule, ...]] = {
 }  # fmt: skip
 
 
-def _steps(shapes: Shapes, pattern: str) -> list[int]:
-    """The factors of the sub-pixel steps, from convolutions `pattern` numbered 0, 2, 4."""
+def _steps(shapes: Shapes, pattern: str, channels: int) -> list[int]:
+    """The factors of the sub-pixel steps, from convolutions `pattern` numbered 0, 2, 4, to so many channels each."""
     factors = []
     while (name := pattern.format(2 * len(factors))) in shapes:
-        factors.append(root(dim(shapes, name, 0), dim(shapes, name, 1)))
+        factors.append(root(dim(shapes, name, 0), channels))
     return factors
 
 
@@ -39,10 +44,25 @@ def _product(factors: list[int]) -> int:
     return scale
 
 
-def _ranged(options: Mapping[str, Any]) -> dict[str, float]:
+def _shifts(shapes: Shapes, options: Mapping[str, Any]) -> dict[str, np.ndarray]:
+    """The authors' files hold the mean as convolutions before and after, which our networks have of their own."""
+    fixed = {}
+    for module, sign in (("sub_mean", -1), ("add_mean", 1)):
+        if f"{module}.weight" in shapes:
+            fixed[f"{module}.weight"] = np.eye(3, dtype=np.float32)[:, :, None, None]
+            fixed[f"{module}.bias"] = sign * _white(options) * np.array(_MEAN, np.float32)
+    return fixed
+
+
+def _white(options: Mapping[str, Any]) -> float:
     white = float(options.get(RANGE, 255.0))
-    if not white > 0:
+    if not 0 < white < math.inf:
         raise ValueError(f"{RANGE} must be above 0, got {white}")
+    return white
+
+
+def _ranged(options: Mapping[str, Any]) -> dict[str, float]:
+    white = _white(options)
     return {"head.kernel": white, "tail.kernel": 1 / white, "tail.bias": 1 / white}
 
 
@@ -50,8 +70,8 @@ def _edsr(shapes: Shapes, options: Mapping[str, Any]) -> Plan:
     basicsr = "conv_first.weight" in shapes
     head, blocks = ("conv_first.weight", "conv1") if basicsr else ("head.0.weight", r"body\.0")
     width, depth = dim(shapes, head, 0), count(shapes, rf"body\.{_NUMBER}\.{blocks}\.weight")
-    inner = (("conv1", "conv2") if basicsr else (r"body\.0", r"body\.2"))  # fmt: skip
-    factors = _steps(shapes, "upsample.{}.weight" if basicsr else "tail.0.{}.weight")
+    inner = ("conv1", "conv2") if basicsr else (r"body\.0", r"body\.2")
+    factors = _steps(shapes, "upsample.{}.weight" if basicsr else "tail.0.{}.weight", width)
     rules: list[Rule] = [
         (rf"body\.{_NUMBER}\.{inner[0]}", r"blocks.\1.first"),
         (rf"body\.{_NUMBER}\.{inner[1]}", r"blocks.\1.second"),
@@ -62,7 +82,7 @@ def _edsr(shapes: Shapes, options: Mapping[str, Any]) -> Plan:
         scale=_product(factors),
         config={"width": width, "depth": depth} | ({"res_scale": 0.1} if width >= _WIDE else {}),
         names=renamed(shapes, rules),
-        dropped=r"(sub|add)_mean\.(weight|bias)|mean",
+        fixed=_shifts(shapes, options),
         shuffles={f"up.{index}": factor for index, factor in enumerate(factors)},
         factors=_ranged(options),
     )
@@ -86,7 +106,7 @@ def _rcan_basicsr(shapes: Shapes, options: Mapping[str, Any]) -> Plan:
         depth=count(shapes, rf"body\.{_NUMBER}\.conv\.weight"),
         blocks=count(shapes, rf"body\.0\.residual_group\.{_NUMBER}\.rcab\.0\.weight"),
         squeeze=(dim(shapes, first, 1), dim(shapes, first, 0)),
-        factors=_steps(shapes, "upsample.{}.weight"),
+        factors=_steps(shapes, "upsample.{}.weight", dim(shapes, first, 1)),
     )
 
 
@@ -105,7 +125,7 @@ def _rcan_authors(shapes: Shapes, options: Mapping[str, Any]) -> Plan:
     ]
     first = "body.0.body.0.body.3.conv_du.0.weight"
     squeeze = (dim(shapes, first, 1), dim(shapes, first, 0))
-    factors = _steps(shapes, "tail.0.{}.weight")
+    factors = _steps(shapes, "tail.0.{}.weight", squeeze[0])
     return _rcan(shapes, options, rules, depth=depth, blocks=blocks, squeeze=squeeze, factors=factors)
 
 
@@ -124,14 +144,16 @@ def _rcan(
         scale=_product(factors),
         config={"width": width, "depth": depth, "blocks": blocks, "reduction": width // between},
         names=renamed(shapes, rules),
-        dropped=r"(sub|add)_mean\.(weight|bias)|mean",
+        fixed=_shifts(shapes, options),
         shuffles={f"up.{index}": factor for index, factor in enumerate(factors)},
         factors=_ranged(options),
     )
 
 
 def _rdn(shapes: Shapes, options: Mapping[str, Any]) -> Plan:
-    factors = _steps(shapes, "UPNet.{}.weight")[:-1]  # the last of these convolutions makes the colours
+    growth = dim(shapes, "RDBs.0.convs.0.conv.0.weight", 0)
+    steps = len([name for name in shapes if re.fullmatch(r"UPNet\.\d\.weight", name)]) - 1  # the last makes colours
+    factors = [root(dim(shapes, f"UPNet.{2 * step}.weight", 0), growth) for step in range(steps)]
     rules: list[Rule] = [
         ("SFENet1", "head"),
         ("SFENet2", "second"),
@@ -148,7 +170,7 @@ def _rdn(shapes: Shapes, options: Mapping[str, Any]) -> Plan:
             "width": dim(shapes, "SFENet1.weight", 0),
             "depth": count(shapes, rf"RDBs\.{_NUMBER}\.LFF\.weight"),
             "layers": count(shapes, rf"RDBs\.0\.convs\.{_NUMBER}\.conv\.0\.weight"),
-            "growth": dim(shapes, "RDBs.0.convs.0.conv.0.weight", 0),
+            "growth": growth,
         },
         names=renamed(shapes, rules),
         shuffles={f"up.{index}": factor for index, factor in enumerate(factors)},

@@ -55,7 +55,7 @@ def _plan(shapes: Shapes, options: Mapping[str, Any]) -> Plan:
         scale=scale,
         config=config | ending,
         names=renamed(shapes, _RULES),
-        dropped=rf"{_BLOCK}\.(attn_mask|attn\.relative_position_index)|mean",
+        dropped=rf"{_BLOCK}\.(attn_mask|attn\.relative_position_index)",
         shuffles=shuffles,
     )
 
