@@ -4,7 +4,7 @@ Convention: float32, sRGB-encoded in [0, 1], N H W C; tokens are the pixels of a
 """
 
 import functools
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import jax
 import jax.numpy as jnp
@@ -17,6 +17,7 @@ from model_zoo.layers import Conv
 from model_zoo.subpixel import colour_mean, enlarge, factors_of, sub_pixel_layers
 
 _BUCKETS = 128  # at most, as in the authors' code
+_SURE: dict[str, Any] = {"unique_indices": True, "mode": "promise_in_bounds"}  # what is true of a permutation
 _NORM_FLOOR = 5e-5  # what a key is divided by at least, as in the authors' code
 
 
@@ -88,7 +89,9 @@ def bucket_order(
     buckets = jnp.argmax(jnp.concatenate((turned, -turned), axis=-1), axis=-1).astype(jnp.int32)
     place = jnp.arange(length, dtype=jnp.int32)[None, None]
     order = jnp.sort(buckets * length + place, axis=-1) % length
-    return order, jnp.argsort(order, axis=-1)
+    flat = _flat_index(order)  # where each token is found again; on a CPU 15 times as fast as sorting once more
+    back = jnp.zeros(order.size, order.dtype).at[flat].set(jnp.broadcast_to(place, order.shape).reshape(-1), **_SURE)
+    return order, back.reshape(order.shape)
 
 
 def chunk_attention(
@@ -148,10 +151,14 @@ def shuffle(rows: Float[Array, "n r l d"], order: Int[Array, "n r l"], back: Int
 
 
 def _gather(rows: Array, order: Array) -> Array:
-    length, depth = rows.shape[2:]
+    return rows.reshape(-1, rows.shape[-1]).at[_flat_index(order)].get(**_SURE).reshape(rows.shape)
+
+
+def _flat_index(order: Array) -> Array:
+    """Places in the last axis as places in the array flattened."""
+    length = order.shape[-1]
     first = length * jnp.arange(order.size // length, dtype=order.dtype)
-    index = (order.reshape(-1, length) + first[:, None]).reshape(-1)
-    return rows.reshape(-1, depth).at[index].get(mode="promise_in_bounds").reshape(rows.shape)
+    return (order.reshape(-1, length) + first[:, None]).reshape(-1)
 
 
 def _shuffle_forward(rows: Array, order: Array, back: Array) -> tuple[Array, Array]:
