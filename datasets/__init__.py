@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from datasets.corpora import (
         Corpus,
         Manifest,
+        b100,
         bsds500,
         camera,
         lossless,
@@ -27,14 +28,16 @@ if TYPE_CHECKING:
     from datasets.locations import data_root
     from datasets.patches import BankArrays, PatchBank, sample
     from datasets.published_table import Border, PublishedNetwork, published_borders, published_networks
+    from datasets.reference_scores import Reference, reference_scores
+    from datasets.resample import matlab_bicubic, pillow_bicubic
     from datasets.splits import in_validation, split_photographs
     from datasets.training_sets import training_set
 
 _HOMES = {
     "containers.header": ("JpegInfo",),
     "corpora": (
-        "Corpus", "Manifest", "bsds500", "camera", "lossless", "published", "published_sources", "set14", "set5",
-        "set5_matlab",
+        "Corpus", "Manifest", "b100", "bsds500", "camera", "lossless", "published", "published_sources", "set14",
+        "set5", "set5_matlab",
     ),
     "degrade": ("crop_to_multiple", "downscale", "jpeg_copy", "jpeg_round_trip", "resize"),
     "errors": ("DataMissingError", "EvidenceError", "InputError"),
@@ -43,6 +46,8 @@ _HOMES = {
     "locations": ("data_root",),
     "patches": ("BankArrays", "PatchBank", "sample"),
     "published_table": ("Border", "PublishedNetwork", "published_borders", "published_networks"),
+    "reference_scores": ("Reference", "reference_scores"),
+    "resample": ("matlab_bicubic", "pillow_bicubic"),
     "splits": ("in_validation", "split_photographs"),
     "training_sets": ("training_set",),
 }  # fmt: skip
@@ -76,6 +81,8 @@ __all__ = [
     "Manifest",
     "PatchBank",
     "PublishedNetwork",
+    "Reference",
+    "b100",
     "bsds500",
     "camera",
     "crop_to_multiple",
@@ -87,11 +94,14 @@ __all__ = [
     "jpeg_copy",
     "jpeg_round_trip",
     "lossless",
+    "matlab_bicubic",
+    "pillow_bicubic",
     "published",
     "published_borders",
     "published_networks",
     "published_sources",
     "read_evidence",
+    "reference_scores",
     "resize",
     "sample",
     "set5",

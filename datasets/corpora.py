@@ -1,9 +1,9 @@
 """The known corpora: where their pictures lie, what they are, under which licence, and whether they are unchanged."""
 
+import dataclasses
 import hashlib
 import re
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import overload
 
@@ -16,7 +16,7 @@ _BSDS_LICENCE = "non-commercial research and education"
 _BENCHMARK_LICENCE = "research benchmark, not redistributed"
 
 
-@dataclass(frozen=True)
+@dataclasses.dataclass(frozen=True)
 class Manifest:
     """A corpus's content in short: how many files, and the SHA-256 over the sorted lines "name size"."""
 
@@ -24,7 +24,7 @@ class Manifest:
     sha256: str
 
 
-@dataclass(frozen=True)
+@dataclasses.dataclass(frozen=True)
 class Corpus(Sequence[Path]):
     """A corpus as a sequence of files.
 
@@ -117,6 +117,11 @@ def set5() -> Corpus:
 def set14() -> Corpus:
     """The HR pictures of the SR benchmark Set14 (sides are multiples of 4)."""
     return _corpus("set14", ".png", "Set14: fourteen HR pictures", _BENCHMARK_LICENCE)
+
+
+def b100() -> Corpus:
+    """The HR pictures of the SR benchmark B100: the photographs of `bsds500/val`."""
+    return dataclasses.replace(bsds500("val"), name="b100", about="B100: a hundred HR photographs, BSDS500 val")
 
 
 def set5_matlab(scale: int) -> list[tuple[Path, Path]]:

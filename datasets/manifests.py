@@ -1,6 +1,7 @@
 """What the known corpora hold: how many files, and the SHA-256 that `Corpus.manifest` takes."""
 
 MANIFESTS: dict[str, tuple[int, str]] = {
+    "b100": (100, "8557f1ac32a0f2182aff77fbc2f6a306b085adbb91097f689c9311936ce0654a"),
     "bsds500/test": (200, "6b10d9fccd4ead4d1184b439f776d0ab6fe686dd1288eaa534ffc8ff8ca82b4f"),
     "bsds500/train": (200, "8c692a0a806829fbda095847c047a78cd697d1b55f3df443e829e28b92a3082a"),
     "bsds500/train:A": (100, "43100df41a1e181eaef13818b2ed73de437d49b8239f54f3be4c0ce73e1ab593"),
