@@ -236,3 +236,18 @@ BACKBONES = {
     "resnet34": Backbone(tuple(_resnet("basic", 3, 4, 6, 3)), normalised=True),
     "resnet50": Backbone(tuple(_resnet("bottleneck", 3, 4, 6, 3)), normalised=True),
 }
+
+# SqueezeNet sees levels up to 255 and normalises nothing, so its features are tens to hundreds and their squares would
+# drown any other term. They are divided by their root mean square over 50 crops of 96x96 from photographs of
+# BSDS500 train (two digits), which puts them where the features of the others are: near one.
+UNITS = {
+    "squeezenet/conv1": 48.0,
+    "squeezenet/fire2": 150.0,
+    "squeezenet/fire3": 280.0,
+    "squeezenet/fire4": 260.0,
+    "squeezenet/fire5": 400.0,
+    "squeezenet/fire6": 190.0,
+    "squeezenet/fire7": 140.0,
+    "squeezenet/fire8": 54.0,
+    "squeezenet/fire9": 34.0,
+}

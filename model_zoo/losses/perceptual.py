@@ -18,7 +18,7 @@ from jaxtyping import Array, Float
 from datasets.errors import DataMissingError
 from datasets.locations import data_root
 from model_zoo.imports.arrays import read_arrays
-from model_zoo.losses.backbones import BACKBONES, Backbone, FeatureParams
+from model_zoo.losses.backbones import BACKBONES, UNITS, Backbone, FeatureParams
 from model_zoo.losses.spec import split_argument
 
 FOLDER = "perceptual"
@@ -48,14 +48,15 @@ class Features:
             images: RGB in [0, 1].
 
         Returns:
-            The features, float32.
+            The features, float32, divided by their unit.
 
         Raises:
             ValueError: if the images are too small for the layer.
         """
         height, width = images.shape[1:3]
         rows, columns = (slice(None), slice(None)) if self.window is None else map(self._middle, (height, width))
-        return self._network(params, images[:, rows, columns].astype(jnp.float32))
+        unit = UNITS.get(f"{self.backbone}/{self.layer}", 1.0)
+        return self._network(params, images[:, rows, columns].astype(jnp.float32)) * (1.0 / unit)
 
     @property
     def _network(self) -> Backbone:
