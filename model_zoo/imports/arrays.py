@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 from safetensors import SafetensorError, deserialize
 
-from model_zoo.imports.pth import ZIP_ERRORS, read_legacy, read_zip, widen_bfloat16
+from model_zoo.imports.pth import open_zip, read_legacy, read_zip, widen_bfloat16
 
 _NESTS = ("params_ema", "params", "state_dict", "model_state_dict", "model", "network", "net")
 _PREFIXES = ("module.", "netG.", "generator.", "net_g.")
@@ -88,29 +88,23 @@ def _some(names: dict[str, Any]) -> str:
 
 
 def _is_npz(path: Path) -> bool:
-    try:
-        with zipfile.ZipFile(path) as archive:
-            return any(name.endswith(".npy") for name in archive.namelist())
-    except ZIP_ERRORS as error:
-        raise ValueError(f"the zip archive is damaged: {error}") from None
+    with open_zip(path) as archive:
+        return any(name.endswith(".npy") for name in archive.namelist())
 
 
 def _read_npz(path: Path) -> dict[str, np.ndarray]:
     """Reads arrays of numbers; what they state is held against the archive before memory is taken."""
     found = {}
     allowance = _EXPANSION * path.stat().st_size + _GRACE
-    try:
-        with zipfile.ZipFile(path) as archive:
-            for info in archive.infolist():
-                allowance -= info.file_size
-                if info.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
-                    raise ValueError("an .npz file must be stored or deflated")
-                if not info.filename.endswith(".npy") or allowance < 0:
-                    what = "more bytes than its size warrants" if allowance < 0 else f"{info.filename[:40]!r}"
-                    raise ValueError(f"an .npz file must hold arrays alone, this one holds {what}")
-                found[info.filename.removesuffix(".npy")] = _read_npy(archive, info)
-    except ZIP_ERRORS as error:
-        raise ValueError(f"the zip archive is damaged: {error}") from None
+    with open_zip(path) as archive:
+        for info in archive.infolist():
+            if info.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
+                raise ValueError("an .npz file must be stored or deflated")
+            allowance -= info.file_size
+            if not info.filename.endswith(".npy") or allowance < 0:
+                what = "more bytes than its size warrants" if allowance < 0 else f"{info.filename[:40]!r}"
+                raise ValueError(f"an .npz file must hold arrays alone, this one holds {what}")
+            found[info.filename.removesuffix(".npy")] = _read_npy(archive, info)
     return found
 
 
@@ -134,7 +128,13 @@ def _read_npy(archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> np.ndarray:
         content = member.read(size)
         member.read(1)  # reaching the end has the checksum compared
     array = np.frombuffer(content, "u1" if dtype.kind == "b" else dtype)
-    return (array != 0 if dtype.kind == "b" else array).reshape(shape, order="F" if found["fortran"] else "C")
+    array = array.reshape(shape, order="F" if found["fortran"] else "C")
+    return _truths(array) if dtype.kind == "b" else array
+
+
+def _truths(array: np.ndarray) -> np.ndarray:
+    """Bytes as truth values, whatever bytes they are."""
+    return np.asarray(array != 0)
 
 
 def _read_safetensors(path: Path) -> dict[str, np.ndarray]:
@@ -148,5 +148,5 @@ def _read_safetensors(path: Path) -> dict[str, np.ndarray]:
         if kind not in _TYPES:
             raise ValueError(f"array {name[:40]!r} must hold numbers of a usual type, got {kind}")
         array = np.frombuffer(tensor["data"], _TYPES[kind]).reshape(tensor["shape"])
-        found[name] = widen_bfloat16(array) if kind == "BF16" else array != 0 if kind == "BOOL" else array
+        found[name] = widen_bfloat16(array) if kind == "BF16" else _truths(array) if kind == "BOOL" else array
     return found

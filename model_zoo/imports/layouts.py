@@ -19,6 +19,8 @@ from model_zoo.functional import skeleton
 Shapes = Mapping[str, tuple[int, ...]]
 Rule = tuple[str, str | Callable[[re.Match[str]], str]]
 
+_COUNTS = ("depth", "blocks", "layers")
+
 RANGE = "value_range"
 """The option that says what white is inside the network."""
 
@@ -89,6 +91,8 @@ def convert(
     Raises:
         ValueError: if an array is unknown, missing, of another shape, or not finite.
     """
+    if math.prod(config.get(key, 1) for key in _COUNTS) > len(arrays):  # before so many modules are built
+        raise ValueError(f"its {len(arrays)} arrays are too few for {config}")
     _, shapes = skeleton(architecture, scale=plan.scale, **config)
     found: dict[str, np.ndarray] = {}
     for name, array in arrays.items():

@@ -11,11 +11,12 @@ Reference:
 """
 
 import dataclasses
+import io
 import struct
 from collections.abc import Callable
-from typing import Any, BinaryIO, NoReturn
+from typing import Any, NoReturn
 
-_MOST_INSTRUCTIONS = 1_000_000  # some 25,000 tensors
+_MOST_INSTRUCTIONS = 500_000  # some 15,000 tensors
 _NEWEST_PROTOCOL = 5
 _MOST_AXES = 8
 
@@ -84,7 +85,7 @@ class Tensor:
     strides: tuple[int, ...]
 
 
-def read_pickle(stream: BinaryIO) -> Any:
+def read_pickle(stream: io.BytesIO) -> Any:
     """Reads one pickle from a stream and leaves the stream behind its end.
 
     Args:
@@ -111,7 +112,7 @@ def read_pickle(stream: BinaryIO) -> Any:
 class _Machine:
     """A stack, the stacks that wait behind marks, and what has been noted for later."""
 
-    def __init__(self, stream: BinaryIO) -> None:
+    def __init__(self, stream: io.BytesIO) -> None:
         self.stream = stream
         self.stack: list[Any] = []
         self.waiting: list[list[Any]] = []
@@ -166,7 +167,10 @@ class _Machine:
 
     def push_tuple(self, count: int) -> None:
         """Joins the topmost values."""
-        self.stack.append(tuple(reversed([self.pop() for _ in range(count)])))
+        if len(self.stack) < count:
+            raise ValueError("the pickle is damaged: its stack is empty")
+        below = len(self.stack) - count
+        self.stack[below:] = [tuple(self.stack[below:])]
 
     def push_name(self, module: Any, name: Any) -> None:
         """Answers the program's wish for something importable: one of our inert names, or the end."""

@@ -5,6 +5,8 @@ and what the arrays take together is bounded by a small multiple of the file's s
 more than an honest one of its length.
 """
 
+import contextlib
+import errno
 import io
 import math
 import struct
@@ -23,15 +25,32 @@ _PROTOCOL = 1001
 _DEEPEST = 4  # dictionaries within dictionaries
 _SHARING = 4  # how many times over a file's bytes may appear in its arrays
 _GRACE = 2**20  # bytes that arrays may take whatever the size of the file
-
-ZIP_ERRORS = (
+_ZIP_ERRORS = (
     zipfile.BadZipFile, zlib.error, struct.error, NotImplementedError, RuntimeError, EOFError, IndexError, KeyError,
     OverflowError,
 )  # fmt: skip
-"""What Python's module for zip archives raises on damaged ones, beside ValueError and OSError."""
 
 Nested = dict[str, Any]
 Leaf = tuple[tuple[str, ...], Tensor]
+
+
+@contextlib.contextmanager
+def open_zip(path: Path) -> Iterator[zipfile.ZipFile]:
+    """Opens a zip archive; whatever Python's module raises on a damaged one becomes a ValueError.
+
+    Raises:
+        ValueError: if it is damaged.
+        OSError: if it cannot be read.
+    """
+    try:
+        with zipfile.ZipFile(path) as archive:
+            yield archive
+    except _ZIP_ERRORS as error:
+        raise ValueError(f"the zip archive is damaged: {error}") from None
+    except OSError as error:
+        if error.errno != errno.EINVAL:  # a place before the file's beginning
+            raise
+        raise ValueError("the zip archive is damaged: it points out of the file") from None
 
 
 def read_zip(path: Path) -> Nested:
@@ -47,11 +66,8 @@ def read_zip(path: Path) -> Nested:
         ValueError: if it is damaged or holds anything but arrays.
         OSError: if it cannot be read.
     """
-    try:
-        with zipfile.ZipFile(path) as archive:
-            return _read_archive(archive, path.stat().st_size)
-    except ZIP_ERRORS as error:
-        raise ValueError(f"the zip archive is damaged: {error}") from None
+    with open_zip(path) as archive:
+        return _read_archive(archive, path.stat().st_size)
 
 
 def read_legacy(path: Path) -> Nested:
@@ -169,12 +185,12 @@ def _array(tensor: Tensor, content: bytes) -> np.ndarray:
     view = view.reshape(shape)  # what has no axes comes back with one
     if kind == "bfloat16":
         return widen_bfloat16(view)
-    return view != 0 if kind == "?" else view
+    return np.asarray(view != 0) if kind == "?" else view
 
 
 def widen_bfloat16(bits: np.ndarray) -> np.ndarray:
     """Turns bfloat16 numbers, given as 16-bit whole numbers, into float32: they are its upper half."""
-    return (bits.astype(np.uint32) << np.uint32(16)).view(np.float32)
+    return np.asarray(bits.astype(np.uint32) << np.uint32(16)).view(np.float32)
 
 
 def _width(storage: Storage) -> int:
