@@ -45,7 +45,7 @@ def sub_pixel_layers(width: int, factors: Iterable[int], *, rngs: nnx.Rngs) -> M
 
 def enlarge(
     images: Float[Array, "n h w c"], layers: Iterable[Conv], factors: Iterable[int]
-) -> Float[Array, "n sh sw c"]:
+) -> Float[Array, "n sh sw g"]:
     """Runs the sub-pixel steps: a convolution and a rearrangement each."""
     for factor, layer in zip(factors, layers, strict=True):
         images = depth_to_space(layer(images), factor)
