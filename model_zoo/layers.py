@@ -74,6 +74,25 @@ def depth_to_space(images: Float[Array, "n h w c"], factor: int) -> Float[Array,
     return split.transpose(0, 1, 3, 2, 4, 5).reshape(count, height * factor, width * factor, colours)
 
 
+def draw_kernel(key: jax.Array, shape: tuple[int, int, int, int], gain: float) -> Float[Array, "kh kw i o"]:
+    """Draws a kernel evenly around zero, with a variance of `gain` over the fan-in (LeCun's start where it is 1).
+
+    The very numbers of `jax.nn.initializers.variance_scaling`, drawn in a row: to draw them in their four axes takes
+    XLA's CPU compiler 2 to 15 s for a shape (measured with jax 0.10.2), a row 0.3 s.
+
+    Args:
+        key: what the numbers follow from.
+        shape: height, width, channels in, channels out.
+        gain: variance times fan-in.
+
+    Returns:
+        The kernel, float32.
+    """
+    variance = jnp.array(gain / math.prod(shape[:-1]), jnp.float32)
+    row = jax.random.uniform(key, (math.prod(shape),), jnp.float32, -1.0)
+    return (row * jnp.sqrt(jnp.float32(3) * variance)).reshape(shape)
+
+
 class Conv(nnx.Module):
     """A square convolution, by default with bias and such that height and width stay."""
 
@@ -101,8 +120,7 @@ class Conv(nnx.Module):
             padding: see :func:`convolve`.
             bias: whether a number is added to each channel.
         """
-        draw = jax.nn.initializers.variance_scaling(gain, "fan_in", "uniform")
-        self.kernel = nnx.Param(draw(rngs.params(), (size, size, inputs, outputs), jnp.float32))
+        self.kernel = nnx.Param(draw_kernel(rngs.params(), (size, size, inputs, outputs), gain))
         if bias:
             self.bias = nnx.Param(jnp.zeros((outputs,), jnp.float32))
         self.biased, self.stride, self.padding = bias, stride, padding

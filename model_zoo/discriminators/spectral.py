@@ -10,7 +10,7 @@ import jax.numpy as jnp
 from flax import nnx
 from jaxtyping import Array, Float
 
-from model_zoo.layers import convolve
+from model_zoo.layers import convolve, draw_kernel
 
 _TINY = 1e-12
 
@@ -61,8 +61,7 @@ class SpectralConv(nnx.Module):
             rngs: where both are drawn from; not kept.
             stride: input pixels between two output pixels.
         """
-        draw = jax.nn.initializers.variance_scaling(1.0, "fan_in", "uniform")
-        self.kernel = nnx.Param(draw(rngs.params(), (size, size, inputs, outputs), jnp.float32))
+        self.kernel = nnx.Param(draw_kernel(rngs.params(), (size, size, inputs, outputs), 1.0))
         u = _unit(jax.random.normal(rngs.params(), (outputs,), jnp.float32))
         for _ in range(_FIRST):
             u = power_iteration(self.kernel[...], u)
