@@ -211,7 +211,7 @@ def draw(measured: Survey, name: str, sha256: str, suffix: str = ".png") -> byte
 
 def _caption(measured: Survey, name: str, sha256: str) -> tuple[str, ...]:
     height, width = measured.size
-    shown = _drawable(name)
+    shown = drawable(name)
     if len(shown) > 110:
         shown = f"{shown[:70]} … {shown[-37:]}"
     return (
@@ -223,7 +223,7 @@ def _caption(measured: Survey, name: str, sha256: str) -> tuple[str, ...]:
     )
 
 
-def _drawable(name: str) -> str:
+def drawable(name: str) -> str:
     """Escape what is not printable or what the figure's font lacks, as file names may hold any character."""
     known = _characters()
     return "".join(c if ord(c) in known else c.encode("unicode_escape").decode("ascii") for c in printable(name))
