@@ -14,8 +14,9 @@ import numpy as np
 from reports.commandline import printable
 from reports.figures import FORMATS, drawable
 
-_COLUMNS = 6  # details side by side at most
+_COLUMNS = 7  # details side by side at most
 _SIDE = 2.0  # inches, the width of one detail
+_TOP = 0.15  # inches above the pictures
 _LETTERS = 26  # of a name, a line
 _DPI = 130
 _FRAME = "#D55E00"
@@ -86,7 +87,7 @@ def draw_comparison(
     Args:
         truth: The original.
         crop: The detail.
-        groups: For each a heading and its panels; more than six take several rows.
+        groups: For each a heading and its panels; more than seven take several rows.
         caption: A line at the bottom.
         suffix: One of `reports.figures.FORMATS`.
 
@@ -103,22 +104,18 @@ def draw_comparison(
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
-    rows = [
-        (heading if start == 0 else "", panels[start : start + _COLUMNS])
-        for heading, panels in groups
-        for start in range(0, len(panels), _COLUMNS)
-    ]
+    rows = [row for heading, panels in groups for row in _rows(heading, panels)]
     columns = max(len(panels) for _, panels in rows)
     deep = _SIDE * crop.height / crop.width + 0.72  # a detail and the lines below it
-    whole = max(3.2, min(deep * len(rows) * 0.9, 4.5))
-    size = (0.35 + whole + 0.45 + columns * (_SIDE + 0.12), max(deep * len(rows), whole * _aspect(truth)) + 0.75)
+    whole = max(3.0, min(deep * len(rows) * 0.9, 4.5))
+    size = (0.35 + whole + 0.45 + columns * (_SIDE + 0.12), max(deep * len(rows) - 0.25, whole * _aspect(truth)) + 0.6)
     with style.context("default", after_reset=True), matplotlib.rc_context({"svg.hashsalt": "whorl", "font.size": 8}):
         figure = Figure(figsize=size, dpi=_DPI)
         FigureCanvasAgg(figure)
         _whole(figure, truth, crop, whole)
         left = 0.35 + whole + 0.45
         for row, (heading, panels) in enumerate(rows):
-            top = size[1] - 0.4 - row * deep
+            top = size[1] - _TOP - row * deep
             for column, panel in enumerate(panels):
                 _detail(figure, panel, crop, left + column * (_SIDE + 0.12), top)
             if heading:
@@ -128,6 +125,12 @@ def draw_comparison(
         encoded = io.BytesIO()
         figure.savefig(encoded, format=suffix[1:], metadata=FORMATS[suffix])
     return encoded.getvalue()
+
+
+def _rows(heading: str, panels: Sequence[Panel]) -> list[tuple[str, Sequence[Panel]]]:
+    """Share a group out among as few rows as can be, of nearly one length."""
+    share = -(-len(panels) // -(-len(panels) // _COLUMNS))
+    return [(heading if i == 0 else "", panels[i : i + share]) for i in range(0, len(panels), share)]
 
 
 def _aspect(pixels: np.ndarray) -> float:
@@ -145,7 +148,7 @@ def _axes(figure: Any, left: float, top: float, width: float, height: float) -> 
 def _whole(figure: Any, truth: np.ndarray, crop: Crop, width: float) -> None:
     from matplotlib.patches import Rectangle
 
-    axes = _axes(figure, 0.35, figure.get_size_inches()[1] - 0.4, width, width * _aspect(truth))
+    axes = _axes(figure, 0.35, figure.get_size_inches()[1] - _TOP, width, width * _aspect(truth))
     axes.imshow(truth, interpolation="antialiased")
     for colour, thickness in (("white", 3.0), (_FRAME, 1.6)):
         place = (crop.x - 0.5, crop.y - 0.5)

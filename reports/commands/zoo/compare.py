@@ -111,28 +111,32 @@ def _draw(options: argparse.Namespace, crop: Any, scores: "Sequence[Score]", tru
 
 
 def _table(scores: "Sequence[Score]", picture: str) -> str:
+    """Lay the scores out in columns; a distance that has no weights has no column."""
     from reports.commands.zoo.listing import columns
 
-    rows: list[Sequence[str]] = [
-        ("NAME", "SCALE", "LOSS", "SET5 PSNR", "PSNR", "SSIM", "LPIPS", "PARAMETERS", "BYTES", "TIME/MEGAPIXEL")
+    head = ["NAME", "SCALE", "LOSS", "SET5 PSNR", "PSNR", "SSIM", "LPIPS", "PARAMETERS", "BYTES", "TIME/MEGAPIXEL"]
+    rows = [head, *map(_row, scores)]
+    measured = "PSNR, SSIM, LPIPS"
+    if all(score.lpips is None for score in scores):
+        place, measured = head.index("LPIPS"), "PSNR, SSIM"
+        rows = [row[:place] + row[place + 1 :] for row in rows]
+    return f"{columns(rows, left=3)}\n\n{measured} and time are those on {picture}; megapixels are the result's."
+
+
+def _row(score: "Score") -> list[str]:
+    manifest = score.known and score.known.manifest
+    return [
+        score.name,
+        f"x{score.scale}",
+        (manifest.recipe or manifest.loss) if manifest else "-",
+        _number(score.psnr_set5, "{:.2f} dB"),
+        _number(score.psnr, "{:.2f} dB"),
+        _number(score.ssim, "{:.4f}"),
+        _number(score.lpips, "{:.4f}"),
+        f"{manifest.parameters:,}" if manifest else "-",
+        f"{manifest.bytes:,}" if manifest else "-",
+        _number(score.seconds, "{:.3f} s"),
     ]
-    for score in scores:
-        manifest = score.known and score.known.manifest
-        rows.append(
-            (
-                score.name,
-                f"x{score.scale}",
-                (manifest.recipe or manifest.loss) if manifest else "-",
-                _number(score.psnr_set5, "{:.2f} dB"),
-                _number(score.psnr, "{:.2f} dB"),
-                _number(score.ssim, "{:.4f}"),
-                _number(score.lpips, "{:.4f}"),
-                f"{manifest.parameters:,}" if manifest else "-",
-                f"{manifest.bytes:,}" if manifest else "-",
-                _number(score.seconds, "{:.3f} s"),
-            )
-        )
-    return f"{columns(rows, left=3)}\n\nPSNR, SSIM, LPIPS and time are those on {picture}; megapixels are the result's."
 
 
 def _number(value: float | None, form: str) -> str:
