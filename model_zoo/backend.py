@@ -3,11 +3,14 @@
 Networks ask nothing: they call :func:`model_zoo.layers.convolve`, which asks here. The training loop asks here how
 many steps go into one dispatch. What was measured stands with the rule it led to.
 
-Measured on two CPU cores (jax 0.10, EDSR 24 channels x 5 blocks, batch 16, 24x24 patches, one core): XLA's own
-convolution in a Python loop takes 93 ms a step, nine shifted slices and one matrix product 212 ms; inside
-`lax.scan` XLA's convolution falls onto a path that is more than ten times slower. So: own convolution, one step a
-dispatch. On an accelerator a dispatch may cost more than a small step and scanning costs nothing, so several steps go
-into one there; how many is an estimate, to be replaced by a measurement.
+Measured on one core of an AMD EPYC 7003 with jax 0.10 (benchmarks/CONVOLUTIONS.md has all that was tried): XLA's
+convolution runs forwards and backwards to the pictures at some 90 GFLOP/s of 110, but its weight gradient at 25 to 40,
+because pictures and slopes of the whole batch fall out of the cache. Summed over two or four pictures at a time it
+gets 50 to 65, and a whole step of EDSR (24 channels, 5 blocks, 16 patches of 24x24) takes 72 ms for 87 (PyTorch: 76 to
+86). Shifted slices and matrix products take 135 to 225 ms; inside `lax.scan` XLA's convolution falls onto a path that
+is more than ten times slower. So on a CPU: weight gradients sliced, one step a dispatch. On an accelerator a dispatch
+may cost more than a small step and scanning costs nothing, so several steps go into one there; how many is an estimate,
+to be replaced by a measurement.
 """
 
 import dataclasses
@@ -15,7 +18,7 @@ from typing import Literal
 
 import jax
 
-Convolution = Literal["native", "patches"]
+Convolution = Literal["native", "sliced"]
 Seeds = Literal["vmap", "sequential"]
 
 
@@ -24,7 +27,8 @@ class Plan:
     """How work is laid out on one kind of device.
 
     Attributes:
-        convolution: `native` is XLA's convolution, `patches` shifted slices and one matrix product.
+        convolution: `native` is XLA's convolution; `sliced` is the same, to the bit, but takes the weight gradient from
+            a few pictures at a time (equal within float32 rounding, and the same bits every time).
         steps_per_dispatch: training steps that one call of the jitted function takes (1: no scan).
         seeds: whether runs that differ by seed alone are trained in one program (`vmap`) or one after another.
     """
@@ -34,7 +38,7 @@ class Plan:
     seeds: Seeds = "sequential"
 
 
-_CPU = Plan(convolution="native", steps_per_dispatch=1)
+_CPU = Plan(convolution="sliced", steps_per_dispatch=1)
 _ACCELERATOR = Plan(convolution="native", steps_per_dispatch=20, seeds="vmap")
 
 
