@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from model_zoo.config import TrainConfig
     from model_zoo.evaluation import set5_psnr
     from model_zoo.functional import Functional, build, count_parameters, initialise
+    from model_zoo.imports import load_published
     from model_zoo.losses.spec import LossSpec, parse_loss
     from model_zoo.manifests import SHIPPED, Manifest, list_networks
     from model_zoo.metrics import psnr_luma
@@ -22,6 +23,7 @@ _HOMES = {
     "config": ("TrainConfig",),
     "evaluation": ("set5_psnr",),
     "functional": ("Functional", "build", "count_parameters", "initialise"),
+    "imports": ("load_published",),
     "losses.spec": ("LossSpec", "parse_loss"),
     "manifests": ("Manifest", "SHIPPED", "list_networks"),
     "metrics": ("psnr_luma",),
