@@ -19,6 +19,7 @@ PAN = "Zhao et al. (PAN), ECCVW 2020"
 NTIRE = "Li et al. (NTIRE 2022 report), CVPRW 2022"
 CARN = "Ahn et al. (CARN), ECCV 2018"
 _DECONVOLUTION = "published: weights alone, and the last layer as a 9x9 convolution of the enlarged picture"
+_CONVOLUTIONS = "published: convolutions alone, without attention's products"
 _SWINIR = "published: without the tables of relative positions, by the authors' code"
 
 
@@ -88,6 +89,9 @@ STANDARDS = (
     Standard("SwinIR-light", "swinir", 3, (), "886 K", "87.2 G", (240, 341), "Liang et al., ICCVW 2021", _SWINIR),
     Standard("SwinIR-light", "swinir", 4, (), "897 K", "49.6 G", (180, 256), "Liang et al., ICCVW 2021", _SWINIR),
     Standard("SwinIR", "swinir", 4, _SWINIR_MIDDLE, "11.9 M", None, None, "Liang et al., code (README)"),
+    Standard("NLSN", "nlsn", 2, (), "41796 K", "9632.8 G", None, ELAN, _CONVOLUTIONS),
+    Standard("NLSN", "nlsn", 3, (), "44747 K", "4579.5 G", None, ELAN, _CONVOLUTIONS),
+    Standard("NLSN", "nlsn", 4, (), "44157 K", "2956.6 G", None, ELAN, _CONVOLUTIONS),
     Standard("FSRCNN", "fsrcnn", 2, (), "12 K", "6.0 G", None, CARN, _DECONVOLUTION),
     Standard("FSRCNN", "fsrcnn", 3, (), "12 K", "5.0 G", None, CARN, _DECONVOLUTION),
     Standard("FSRCNN", "fsrcnn", 4, (), "12 K", "4.6 G", None, CARN, _DECONVOLUTION),
