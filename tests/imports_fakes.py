@@ -84,6 +84,12 @@ def write_pth(path, arrays, nest=None):
     return write_zip(path, program(push), storages(arrays))
 
 
+def exploit_zip(path, marker):
+    """Writes a checkpoint that creates a file when it is unpickled."""
+    push = b"cos\nsystem\n" + text(f"touch {marker}") + b"\x85R"
+    return write_zip(path, program(items([("w", tensor()), ("x", push)])), {"0": bytes(16)})
+
+
 def unpacked(packed):
     """The bytes of a file that is kept here as text."""
     return zlib.decompress(base64.b85decode(packed))

@@ -67,9 +67,7 @@ def _ending(shapes: Shapes) -> tuple[int, dict[str, Any], dict[str, int]]:
         steps = count(shapes, r"conv_up(\d)\.weight", first=1)
         return 2**steps, {"upsampler": "nearest+conv", "features": features}, {}
     if "upsample.0.weight" not in shapes:
-        raise ValueError(
-            "a SwinIR without enlargement (for denoising or JPEG artefacts) is no super-resolution network"
-        )
+        raise ValueError("without enlargement (for denoising or JPEG artefacts) it is no super-resolution network")
     if "conv_before_upsample.0.weight" not in shapes:
         scale = root(dim(shapes, "upsample.0.weight", 0), 3)
         return scale, {"upsampler": "pixelshuffledirect"}, {"up.0": scale}
