@@ -50,6 +50,7 @@ def test_tiles_give_what_the_network_gives_on_the_whole_picture():
     function, params = initialise("edsr", scale=2, key=jax.random.key(0), **TINY)
     pixels = picture(40, 50)
     margin = function.radius
+    assert margin is not None
     padded = np.pad(pixels, ((margin, margin), (margin, margin), (0, 0)), mode="edge").astype(np.float32) / 255
     inside = slice(2 * margin, -2 * margin)
     large = np.asarray(function.apply(params, jnp.asarray(padded[None]))).clip(0, 1)[0, inside, inside]
@@ -192,7 +193,8 @@ def test_programs_for_many_sizes_are_not_kept_for_ever():
     network = Network(function, params, border="zero")
     for side in range(4, 8):
         network.upscale(picture(side, side))
-    assert _compiled.cache_info().currsize <= _compiled.cache_info().maxsize == 32
+    known = _compiled.cache_info()
+    assert known.maxsize == 32 and known.currsize <= 32
 
 
 def test_raw_output_is_neither_clipped_nor_rounded():
