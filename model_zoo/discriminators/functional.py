@@ -4,6 +4,7 @@ As for networks in :mod:`model_zoo.functional`: a static, hashable function and 
 """
 
 import dataclasses
+import functools
 import importlib
 from typing import Any
 
@@ -15,6 +16,8 @@ from model_zoo.discriminators import DISCRIMINATORS
 from model_zoo.discriminators.spectral import power_iteration
 from model_zoo.functional import Params
 from model_zoo.losses.grey import as_rgb
+
+_FIRST = 15  # power iterations before the first step
 
 
 @dataclasses.dataclass(frozen=True)
@@ -55,6 +58,8 @@ class Discriminator:
             The same with one power iteration done for every `.u`; the very same if there is none.
         """
         places = [name.removesuffix(".u") for name in params if name.endswith(".u")]
+        if not places:
+            return params
         return params | {
             f"{place}.u": power_iteration(params[f"{place}.kernel"], params[f"{place}.u"]) for place in places
         }
@@ -90,7 +95,14 @@ def build_discriminator(
     graph, state = nnx.split(network)
     flat: list[tuple[tuple[str | int, ...], Any]] = [*nnx.to_flat_state(state)]  # pyright: ignore[reportAssignmentType]
     function = Discriminator(name, graph, tuple(path for path, _ in flat))
-    return function, {_dotted(path): leaf.get_value() for path, leaf in flat}
+    params = {_dotted(path): leaf.get_value() for path, leaf in flat}
+    return function, params if not any(name.endswith(".u") for name in params) else _settle(function, params)
+
+
+@functools.partial(jax.jit, static_argnums=0)
+def _settle(function: Discriminator, params: Params) -> Params:
+    """Lets the singular vectors, which are drawn at random, come near before the first step."""
+    return jax.lax.fori_loop(0, _FIRST, lambda _, params: function.refresh(params), params)
 
 
 def _dotted(path: tuple[str | int, ...]) -> str:

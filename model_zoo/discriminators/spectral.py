@@ -62,10 +62,7 @@ class SpectralConv(nnx.Module):
             stride: input pixels between two output pixels.
         """
         self.kernel = nnx.Param(draw_kernel(rngs.params(), (size, size, inputs, outputs), 1.0))
-        u = _unit(jax.random.normal(rngs.params(), (outputs,), jnp.float32))
-        for _ in range(_FIRST):
-            u = power_iteration(self.kernel[...], u)
-        self.u = nnx.Param(u)
+        self.u = nnx.Param(_unit(jax.random.normal(rngs.params(), (outputs,), jnp.float32)))
         self.stride = stride
 
     def __call__(self, images: Float[Array, "n h w i"]) -> Float[Array, "n h2 w2 o"]:
@@ -75,9 +72,6 @@ class SpectralConv(nnx.Module):
         return convolve(
             images, (kernel.astype(jnp.float32) * scale).astype(kernel.dtype), stride=self.stride, padding=1
         )
-
-
-_FIRST = 15  # iterations before the first step, as torch's parametrisation does
 
 
 def _matrix(kernel: Array) -> Array:

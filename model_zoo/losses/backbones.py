@@ -228,7 +228,7 @@ def _resnet(kind: Literal["basic", "bottleneck"], *blocks: int) -> Iterator[Step
 
 BACKBONES = {
     "squeezenet": Backbone(  # Iandola et al., 2016, version 1.0
-        tuple(_squeezenet()), mean=(123 / 255, 117 / 255, 104 / 255), std=(1 / 255,) * 3, bgr=True
+        tuple(_squeezenet()), mean=(123 / 255, 117 / 255, 104 / 255), std=(1 / 255, 1 / 255, 1 / 255), bgr=True
     ),
     "resnet56": Backbone(tuple(_resnet56()), normalised=True),  # He et al., CVPR 2016, section 4.2
     "vgg19": Backbone(tuple(_vgg19())),  # Simonyan & Zisserman, ICLR 2015, configuration E
