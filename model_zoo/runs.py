@@ -69,7 +69,7 @@ def run(
     folder.mkdir(parents=True, exist_ok=True)
     _describe(config, corpus, folder / "run.json")
     pictures = [datasets.read_evidence(path).pixels for path in corpus]
-    bank = datasets.PatchBank(pictures, config.patch, config.scale, degradation=config.degradation)
+    bank = datasets.PatchBank(pictures, config.patch, config.scale, config.degradation, seed=config.seed)
     log = MetricsLog(folder / "metrics.jsonl")
 
     def tell(progress: Progress) -> None:

@@ -16,6 +16,7 @@ os.environ.setdefault("JAX_PLATFORMS", "cpu")
 os.environ["JAX_NUMPY_DTYPE_PROMOTION"] = "strict"
 os.environ["JAX_NUMPY_RANK_PROMOTION"] = "raise"
 os.environ.setdefault("MPLBACKEND", "Agg")
+os.environ["WHORL_ZOO"] = str(Path(__file__).resolve().parent / "no-such-folder")  # no network of one's own
 
 if "jax" in sys.modules:
     raise pytest.UsageError("jax was imported before tests/conftest.py could set two devices and strict promotion")

@@ -256,7 +256,8 @@ def test_a_parents_weights_are_taken_over_where_they_fit(monkeypatch):
 
 class TestTrainConfig:
     def test_equal_runs_have_one_id_and_others_another(self):
-        same = TrainConfig(**json.loads(CONFIG.canonical_json()))
+        fields = json.loads(CONFIG.canonical_json())
+        same = TrainConfig(**fields | {"options": tuple(fields["options"])})
         assert same == CONFIG and same.run_id() == CONFIG.run_id()
         assert len(CONFIG.run_id()) == 16
         assert dataclasses.replace(CONFIG, seed=1).run_id() != CONFIG.run_id()
@@ -279,7 +280,6 @@ class TestTrainConfig:
             ({"warmup": 6}, "warmup must be at least 0 and below steps"),
             ({"options": ("a",)}, "options must be key=value with each key once, got 'a'"),
             ({"options": ("a=1", "a=2")}, "options must be key=value with each key once, got 'a=2'"),
-            ({"degradation": "none"}, "degradation must be one of pillow-bicubic, "),
             ({"loss": "l7"}, "l7"),
             ({"name": "a/b"}, "name must be letters, digits"),
             ({"name": ".."}, "name must not begin with a dot"),

@@ -136,7 +136,7 @@ KILLS = 10
 DRIVER = """
 import os, random, shlex, signal, sys, time
 from pathlib import Path
-import jax, optax, orbax.checkpoint.v1, flax.nnx  # what is imported before the fork need not be imported after it
+import jax, optax, flax.nnx, orbax.checkpoint  # what is imported before the fork need not be imported after it
 import model_zoo.runs
 from reports.commands.zoo import main
 
