@@ -9,6 +9,7 @@ import json
 import shlex
 from typing import Literal
 
+from model_zoo.discriminators import DISCRIMINATORS
 from model_zoo.losses.spec import parse_loss
 
 Option = int | float | str | bool
@@ -102,6 +103,9 @@ class TrainConfig:
         if self.name.startswith("."):
             raise ValueError(f"name must not begin with a dot, got {self.name!r}")
         parse_loss(self.loss)
+        if self.discriminator not in DISCRIMINATORS:
+            known = ", ".join(sorted(DISCRIMINATORS))
+            raise ValueError(f"discriminator must be one of {known}, got {self.discriminator!r}")
         self.network()
 
     def network(self) -> dict[str, Option]:

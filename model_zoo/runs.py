@@ -18,7 +18,7 @@ from model_zoo.config import TrainConfig, canonical_json
 from model_zoo.evaluation import bicubic, set5_psnr
 from model_zoo.functional import Functional, Params, as_float32, count_parameters, skeleton
 from model_zoo.losses.spec import parse_loss
-from model_zoo.manifests import Manifest, find_manifest, weights_path
+from model_zoo.manifests import Manifest, find_manifest, list_networks, weights_path
 from model_zoo.network import Network, load
 from model_zoo.training import Progress, start, train
 from model_zoo.weights import encode_weights, write_atomically
@@ -79,14 +79,15 @@ def run(
 
     job = start(config, devices, parent=None if parent is None else load(str(parent)).params)
     function, params = train(config, bank, folder / "checkpoints", report=tell, job=job)
-    return export(config, function, params, folder, seconds=log.seconds)
+    return export(config, function, params, folder, seconds=log.seconds, parent=parent and parent.stem)
 
 
 def find_parent(name: str, root: Path) -> Path:
     """Finds the weights that a warm start names.
 
     Args:
-        name: a listed network, a .safetensors file, or the folder name of a finished run.
+        name: a listed network, a .safetensors file, or the folder name `NAME-RUNID` of a finished run, be it of a
+            listed network.
         root: folder of all runs.
 
     Returns:
@@ -96,8 +97,9 @@ def find_parent(name: str, root: Path) -> Path:
         ValueError: if there is no such network.
     """
     beside = sorted((root / name).glob("*.safetensors")) if "/" not in name else []
+    listed = {f"{network.name}-{network.run}": network.name for network in list_networks()}
     try:
-        return beside[0] if beside else weights_path(find_manifest(name))
+        return beside[0] if beside else weights_path(find_manifest(listed.get(name, name)))
     except ValueError:
         raise ValueError(
             f"warm_start must be a network, a trained .safetensors file or a finished run in {root}, got {name!r}"
@@ -105,7 +107,13 @@ def find_parent(name: str, root: Path) -> Path:
 
 
 def export(
-    config: TrainConfig, function: Functional, params: Params, folder: Path, *, seconds: float | None = None
+    config: TrainConfig,
+    function: Functional,
+    params: Params,
+    folder: Path,
+    *,
+    seconds: float | None = None,
+    parent: str | None = None,
 ) -> tuple[Path, Manifest]:
     """Scores a trained network and writes its weights and manifest.
 
@@ -118,6 +126,7 @@ def export(
         params: its trained parameters.
         folder: the run's folder.
         seconds: how long the training took.
+        parent: name of the network it started from.
 
     Returns:
         The path of the weights and the manifest.
@@ -148,7 +157,7 @@ def export(
         versions=_versions(),
         licence=f"Apache-2.0; trained on {corpus.about}, whose licence is: {corpus.licence}",
         degradation=config.degradation,
-        parent=config.warm_start,
+        parent=parent,
         seconds=seconds,
         recipe=spec.recipe or "",
         adversarial_weight=spec.adversarial_weight or None,

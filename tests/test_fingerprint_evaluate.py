@@ -271,21 +271,24 @@ def test_samples_come_from_every_place(tmp_path: Path, monkeypatch: pytest.Monke
 
     monkeypatch.setattr(fitting, "source_samples", listed)
     monkeypatch.setattr(fitting, "innocent_samples", lambda: [Sample("original:camera", "c", tmp_path)])
-    monkeypatch.setattr(fitting, "render_source", lambda name, split, root: root / name / split)
+    monkeypatch.setattr(
+        fitting, "render_source", lambda name, split, root, count: root / name / f"{split}{count or ''}"
+    )
     monkeypatch.setattr(datasets, "published_sources", lambda: ("alpha-x2", "beta-x3", "original"))
     monkeypatch.setattr(datasets, "data_root", lambda: Path("data"))
-    networks = [SimpleNamespace(name="whorl-a"), SimpleNamespace(name="whorl-b")]
-    monkeypatch.setattr(model_zoo, "list_networks", lambda: networks)
+    networks = [SimpleNamespace(name=name) for name in ("whorl-a", "whorl-b", "zoo-c")]
+    monkeypatch.setattr(model_zoo, "list_networks", lambda folder=None: networks)
     said: list[str] = []
     samples = default_samples(tmp_path, [Path("mine/beta-x3")], ["beta-x3", "whorl-b"], said.append)
     assert [(sample.label, sample.path) for sample in samples] == [
         ("alpha-x2", Path("data/published/alpha-x2/train")),
         ("original:scan", Path("data/published/original/train")),
         ("whorl-a", tmp_path / "whorl-a" / "train"),
+        ("zoo-c", tmp_path / "zoo-c" / "train60"),
         ("beta-x3", Path("mine/beta-x3")),
         ("original:camera", tmp_path),
     ]
-    assert said == ["outputs of whorl-a"]
+    assert said == ["outputs of whorl-a", "outputs of zoo-c"]
 
 
 # our networks' pictures, and what is known of sources
@@ -338,7 +341,7 @@ def test_every_source_is_described_in_the_contracts_words() -> None:
     sources = known_sources()
     assert "original" not in sources
     assert set(sources) == ({*datasets.published_sources()} - {"original"}) | {
-        n.name for n in model_zoo.list_networks()
+        n.name for n in model_zoo.list_networks(model_zoo.SHIPPED)
     }
     for source in sources.values():
         assert source.scale in (2, 3, 4)

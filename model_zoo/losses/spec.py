@@ -28,7 +28,7 @@ BACKBONES = {
 # those of its paper (Wang et al., ECCVW 2018, equation 3: 0.01 L1, 0.005 adversarial), features before activation.
 RECIPES = {
     "paper-a": "perceptual:squeezenet + 0.001*gan",
-    "paper-b": "perceptual:resnet56 + 0.001*gan",
+    "paper-b": "perceptual:resnet56/layer2@32 + 0.001*gan",  # it was trained on pictures of 32 x 32
     "paper-vgg": "perceptual:vgg19/relu5_4 + 0.001*gan",
     "paper-resnet": "perceptual:resnet18/layer3 + 0.001*gan",
     "esrgan": "0.01*l1 + perceptual:vgg19/conv5_4 + 0.005*ragan",
