@@ -4,6 +4,7 @@ Each worker is a process of its own, so that a run that dies (of memory, say) ta
 folder share the work: a run is trained by whoever claims it first, see :mod:`model_zoo.claims`.
 """
 
+import contextlib
 import dataclasses
 import json
 import os
@@ -120,7 +121,8 @@ class _Worker:
             env=environment, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self.errors, text=True,
         )  # fmt: skip
         self.cores = cores
-        threading.Thread(target=self._listen, args=(heard,), daemon=True).start()
+        self.listener = threading.Thread(target=self._listen, args=(heard,), daemon=True)
+        self.listener.start()
 
     def _listen(self, heard: "queue.Queue[tuple]") -> None:
         assert self.process.stdout is not None  # noqa: S101 - a pipe was asked for
@@ -133,17 +135,19 @@ class _Worker:
         self.job, self.served = outcome, self.served + 1
         pipe = self.process.stdin
         if pipe is not None:
-            try:
+            with contextlib.suppress(BrokenPipeError):  # it has died, which the listener says
                 pipe.write(json.dumps(dataclasses.asdict(outcome.run)) + "\n")
                 pipe.flush()
-            except BrokenPipeError:
-                pass  # it has died, which the listener says
 
     def stop(self) -> None:
         """Ends it, in the middle of a step if need be."""
         self.process.kill()
         self.process.wait()
-        self.errors.close()
+        self.listener.join()  # its pipe has ended
+        for pipe in (self.process.stdin, self.process.stdout, self.errors):
+            with contextlib.suppress(BrokenPipeError):  # of what it was sent and never read
+                if pipe is not None:
+                    pipe.close()
 
     def last_words(self) -> str:
         """How it ended, if it ended by itself."""
