@@ -43,7 +43,7 @@ def test_a_run_leaves_what_it_was_and_what_came_of_it(photographs, tmp_path):
     folder = tmp_path / "runs" / f"tiny-{CONFIG.run_id()}"
     assert path == folder / "tiny.safetensors"
     described = json.loads((folder / "run.json").read_text())
-    assert described["config"] == dataclasses.asdict(CONFIG)
+    assert described["config"] == json.loads(CONFIG.canonical_json())
     assert described["data"]["pictures"] == 3 and len(described["data"]["sha256"]) == 64
     assert {"jax", "flax", "numpy", "python", "whorl"} <= described["versions"].keys()
     lines = [json.loads(line) for line in (folder / "metrics.jsonl").read_text().splitlines()]
