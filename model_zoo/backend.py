@@ -3,22 +3,26 @@
 Networks ask nothing: they call :func:`model_zoo.layers.convolve`, which asks here. The training loop asks here how
 many steps go into one dispatch. What was measured stands with the rule it led to.
 
-Measured on one core of an AMD EPYC 7003 with jax 0.10 (benchmarks/CONVOLUTIONS.md has all that was tried): XLA's
-convolution runs forwards and backwards to the pictures at some 90 GFLOP/s of 110, but its weight gradient at 25 to 40,
-because pictures and slopes of the whole batch fall out of the cache. Summed over two or four pictures at a time it
-gets 50 to 65, and a whole step of EDSR (24 channels, 5 blocks, 16 patches of 24x24) takes 72 ms for 87 (PyTorch: 76 to
-86). Shifted slices and matrix products take 135 to 225 ms; inside `lax.scan` XLA's convolution falls onto a path that
-is more than ten times slower. So on a CPU: weight gradients sliced, one step a dispatch. On an accelerator a dispatch
-may cost more than a small step and scanning costs nothing, so several steps go into one there; how many is an estimate,
-to be replaced by a measurement.
+Measured on one core of an AMD EPYC 7003 with jax 0.10 (benchmarks/CONVOLUTIONS.md has all that was tried): where a
+convolution has more than 16 channels on either side, XLA runs it at some 90 GFLOP/s of 110 forwards and backwards to
+the pictures, otherwise at 10 to 50; channels of zeros make up for that. Its weight gradient runs at 25 to 40, because
+pictures and slopes of the whole batch fall out of the cache; summed over two or four pictures at a time it gets 50 to
+65. A step of EDSR (24 channels, 5 blocks, 16 patches of 24x24) takes 72 ms for 87 (PyTorch: 76 to 86), of its 16x6
+with 8 patches 21 ms for 29. Shifted slices and matrix products take twice as long, and inside `lax.scan` XLA's
+convolution falls onto a path that is more than ten times slower. So on a CPU: `tuned`, one step a dispatch. On an
+accelerator a dispatch may cost more than a small step and scanning costs nothing, so several steps go into one there;
+how many is an estimate, to be replaced by a measurement.
 """
 
+import contextlib
+import contextvars
 import dataclasses
+from collections.abc import Iterator
 from typing import Literal
 
 import jax
 
-Convolution = Literal["native", "sliced"]
+Convolution = Literal["native", "tuned"]
 Seeds = Literal["vmap", "sequential"]
 
 
@@ -27,8 +31,8 @@ class Plan:
     """How work is laid out on one kind of device.
 
     Attributes:
-        convolution: `native` is XLA's convolution; `sliced` is the same, to the bit, but takes the weight gradient from
-            a few pictures at a time (equal within float32 rounding, and the same bits every time).
+        convolution: `native` is XLA's convolution; `tuned` is the same until it is differentiated, and then equal up to
+            rounding (and the same bits every time), see :mod:`model_zoo.convolution`.
         steps_per_dispatch: training steps that one call of the jitted function takes (1: no scan).
         seeds: whether runs that differ by seed alone are trained in one program (`vmap`) or one after another.
     """
@@ -38,8 +42,9 @@ class Plan:
     seeds: Seeds = "sequential"
 
 
-_CPU = Plan(convolution="sliced", steps_per_dispatch=1)
+_CPU = Plan(convolution="tuned", steps_per_dispatch=1)
 _ACCELERATOR = Plan(convolution="native", steps_per_dispatch=20, seeds="vmap")
+_OVERRIDE: contextvars.ContextVar[Convolution | None] = contextvars.ContextVar("convolution", default=None)
 
 
 def plan(backend: str | None = None) -> Plan:
@@ -51,4 +56,23 @@ def plan(backend: str | None = None) -> Plan:
     Returns:
         The plan for it.
     """
-    return _CPU if (backend or jax.default_backend()) == "cpu" else _ACCELERATOR
+    chosen = _CPU if (backend or jax.default_backend()) == "cpu" else _ACCELERATOR
+    convolution = _OVERRIDE.get()
+    return chosen if convolution is None else dataclasses.replace(chosen, convolution=convolution)
+
+
+@contextlib.contextmanager
+def using(convolution: Convolution) -> Iterator[None]:
+    """Sets how convolutions are expressed in what is traced inside, to compare or to count.
+
+    Args:
+        convolution: see :class:`Plan`.
+
+    Yields:
+        Nothing.
+    """
+    token = _OVERRIDE.set(convolution)
+    try:
+        yield
+    finally:
+        _OVERRIDE.reset(token)

@@ -5,7 +5,6 @@ no layer keeps random state, so a network is a pure function of its parameters.
 """
 
 import math
-from typing import Any, Literal
 
 import jax
 import jax.numpy as jnp
@@ -13,108 +12,7 @@ import numpy as np
 from flax import nnx
 from jaxtyping import Array, Float
 
-from model_zoo import backend
-
-
-def convolve(
-    images: Float[Array, "n h w i"],
-    kernel: Float[Array, "kh kw i o"],
-    *,
-    stride: int = 1,
-    padding: Literal["SAME", "VALID"] | int = "SAME",
-) -> Float[Array, "n h2 w2 o"]:
-    """Convolves with zero padding, expressed as the backend likes it best.
-
-    Args:
-        images: the batch, of the kernel's float type.
-        kernel: weights.
-        stride: input pixels between two output pixels.
-        padding: `SAME` (odd kernels: half a kernel on each side), `VALID` (none), or pixels on each side.
-
-    Returns:
-        The filtered batch, ceil(H / stride) high for `SAME`.
-    """
-    height, width, _, _ = kernel.shape
-    margins = {"SAME": (height // 2, width // 2), "VALID": (0, 0)}.get(str(padding)) or (int(padding),) * 2
-    plain = stride > 1 or padding != "SAME" or height != width or height == 1 or not height % 2
-    if plain or backend.plan().convolution == "native":
-        pads = [(margin, margin) for margin in margins]
-        return jax.lax.conv_general_dilated(images, kernel, (stride, stride), pads, dimension_numbers=_FORWARD)
-    return _convolve_sliced(images, kernel)
-
-
-_FORWARD = ("NHWC", "HWIO", "NHWC")
-_WEIGHTS = ("CHWN", "IHWO", "HWNC")  # contracts pictures and pixels, the windows are the taps of the kernel
-
-
-@jax.custom_vjp
-def _convolve_sliced(images: Float[Array, "n h w i"], kernel: Float[Array, "k k i o"]) -> Float[Array, "n h w o"]:
-    """The same bits as XLA's own convolution, but weight gradients from a few pictures at a time."""
-    return _same(images, kernel, _FORWARD)
-
-
-def _same(left: jax.Array, right: jax.Array, layout: tuple[str, str, str], size: int | None = None) -> jax.Array:
-    """XLA's convolution, padded so that pictures keep their size under a kernel of `size` (its own, unless given)."""
-    margin = (size or right.shape[0]) // 2
-    kind = jnp.float32 if size and left.dtype == jnp.bfloat16 else left.dtype
-    pads = [(margin, margin)] * 2
-    return jax.lax.conv_general_dilated(
-        left, right, (1, 1), pads, dimension_numbers=layout, preferred_element_type=kind
-    )
-
-
-def _sliced_forward(
-    images: Any, kernel: Any
-) -> tuple[jax.Array, tuple[jax.Array, jax.Array, bool | None, bool | None]]:
-    """What the derivative needs: both operands, and which of them is differentiated (a None: it is not)."""
-    wanted = (True if images.perturbed else None, True if kernel.perturbed else None)
-    return _convolve_sliced(images.value, kernel.value), (images.value, kernel.value, *wanted)
-
-
-def _sliced_backward(kept: Any, slopes: Any) -> tuple[jax.Array | None, jax.Array | None]:
-    """The gradients that are wanted."""
-    images, kernel, towards_images, towards_kernel = kept
-    if not isinstance(slopes, jax.Array):  # known to be zero
-        return None, None
-    back = kernel[::-1, ::-1].transpose(0, 1, 3, 2)
-    return (
-        None if towards_images is None else _same(slopes, back, _FORWARD),
-        None if towards_kernel is None else weight_gradient(images, slopes, kernel.shape[0]).astype(kernel.dtype),
-    )
-
-
-_convolve_sliced.defvjp(_sliced_forward, _sliced_backward, symbolic_zeros=True)
-
-_NARROW = 16  # outputs up to which one XLA call for the whole batch is the faster
-_SLICE = 72_000  # numbers in four pictures up to which four make a slice, and two beyond
-_MOST = 16  # slices, since each costs time to compile
-
-
-def weight_gradient(
-    images: Float[Array, "n h w i"], slopes: Float[Array, "n h w o"], size: int
-) -> Float[Array, "k k i o"]:
-    """The derivative of a `SAME` convolution by its kernel, summed over slices of the batch.
-
-    Args:
-        images: what was convolved.
-        slopes: derivative by the result, of the same float type.
-        size: side of the kernel, odd.
-
-    Returns:
-        The derivative, float32 where the arguments are bfloat16. Few pictures at a time stay in the cache, which makes
-        it up to twice as fast as one XLA call; with few outputs it is the slopes whose windows are taken.
-    """
-    count, height, width, inputs = images.shape
-    outputs = slopes.shape[-1]
-    if outputs <= _NARROW < inputs:
-        return weight_gradient(slopes, images, size)[::-1, ::-1].transpose(0, 1, 3, 2)
-    pictures = 4 if 4 * height * width * inputs <= _SLICE else 2
-    step = count if outputs <= _NARROW else max(pictures, -(-count // _MOST))
-    total = _same(images[:step], slopes[:step], _WEIGHTS, size)
-    for start in range(step, count, step):
-        piece = slice(start, start + step)
-        total = total + _same(images[piece], slopes[piece], _WEIGHTS, size)
-    return total
+from model_zoo.convolution import Padding, convolve
 
 
 def depth_to_space(images: Float[Array, "n h w c"], factor: int) -> Float[Array, "n fh fw c2"]:
@@ -167,7 +65,7 @@ class Conv(nnx.Module):
         rngs: nnx.Rngs,
         gain: float = 1.0 / 3.0,
         stride: int = 1,
-        padding: Literal["SAME", "VALID"] | int = "SAME",
+        padding: Padding = "SAME",
         bias: bool = True,
     ) -> None:
         """Draws the weights.
@@ -185,7 +83,8 @@ class Conv(nnx.Module):
         self.kernel = nnx.Param(draw_kernel(rngs.params(), (size, size, inputs, outputs), gain))
         if bias:
             self.bias = nnx.Param(jnp.zeros((outputs,), jnp.float32))
-        self.biased, self.stride, self.padding = bias, stride, padding
+        self.biased, self.stride = bias, stride
+        self.padding: Padding = padding
 
     def __call__(self, images: Float[Array, "n h w i"]) -> Float[Array, "n h2 w2 o"]:
         """Convolves and adds the bias."""
