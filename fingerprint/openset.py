@@ -6,6 +6,7 @@ both.
 """
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
@@ -29,7 +30,10 @@ class Places:
     def squared_distances(self, scores: np.ndarray) -> np.ndarray:
         """Return the (n, k) squared Mahalanobis distances of scores to every source."""
         z = np.einsum("nk,kj->nj", scores.astype(np.float64), self.whitener, optimize=False)
-        return np.square(z[:, None, :] - self.centres[None]).sum(axis=-1)
+        squared = np.empty((len(z), len(self.centres)))
+        for column, centre in enumerate(self.centres):  # one at a time: all differences at once fill the memory
+            squared[:, column] = np.square(z - centre).sum(axis=-1)
+        return squared
 
 
 @dataclass(frozen=True)
@@ -55,14 +59,21 @@ class Moments:
         Args:
             kept: (j,) columns.
         """
-        kept = np.arange(len(self.count)) if kept is None else kept
-        n = self.count[kept][:, None]
-        means = self.total[np.ix_(kept, kept)] / n
-        second = (self.square[np.ix_(kept, kept, kept)] / n[:, :, None]).mean(axis=0)
-        covariance = second - means.T @ means / len(kept)
+        every = np.arange(len(self.count))
+        kept = every if kept is None else kept
+        means = self.total[np.ix_(kept, kept)] / self.count[kept][:, None]
+        second = self._second.copy()
+        for gone in np.setdiff1d(every, kept):
+            second -= self.square[gone] / self.count[gone]
+        covariance = second[np.ix_(kept, kept)] / len(kept) - means.T @ means / len(kept)
         covariance[np.diag_indices(len(kept))] += 1e-3 * np.trace(covariance) / len(kept)
         whitener = np.linalg.inv(np.linalg.cholesky(covariance)).T
         return Places(whitener, means @ whitener)
+
+    @cached_property
+    def _second(self) -> np.ndarray:
+        """The sum over classes of their mean outer products: with a hundred sources, all that takes long."""
+        return (self.square / self.count[:, None, None]).sum(axis=0)
 
     def __sub__(self, other: "Moments") -> "Moments":
         """Take the samples of `other` away."""
