@@ -6,17 +6,19 @@ whatever the float type of the numbers around them.
 
 import functools
 import math
+from collections.abc import Callable, Sequence
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 from flax import nnx
-from jaxtyping import Array, Float
+from jaxtyping import Array, Float, Int8
 
 from model_zoo.layers import Conv
 
 _DEVIATION = 0.02  # of a transformer's weights at the start
 _NORM_FLOOR = 1e-5  # added to the variance
+_SCORES = 2**27  # how many are worked out at once: half a gigabyte
 _APART = -100.0  # added to the score of two pixels that shall not see each other
 
 
@@ -123,8 +125,8 @@ class WindowAttention(nnx.Module):
         parts = self.qkv(tokens).reshape(-1, pixels, 3, self.heads, channels // self.heads)
         query, key, value = parts.transpose(2, 0, 3, 1, 4)  # (window of any picture, head, pixel, channel) each
         bias = self.offsets[...][_offset_index(self.window)].transpose(2, 0, 1)
-        mask = jnp.asarray(shift_mask(height, width, self.window, shift)) if shift else None
-        mixed = attend(query, key, value, bias, mask).transpose(0, 2, 1, 3).reshape(tokens.shape)
+        regions = jnp.asarray(shift_regions(height, width, self.window, shift)) if shift else None
+        mixed = attend(query, key, value, bias, regions).transpose(0, 2, 1, 3).reshape(tokens.shape)
         back = from_windows(self.proj(mixed), height, width)
         return jnp.roll(back, (shift, shift), (1, 2)) if shift else back
 
@@ -134,7 +136,7 @@ def attend(
     key: Float[Array, "b h t d"],
     value: Float[Array, "b h t d"],
     bias: Float[Array, "h t t"],
-    mask: Float[Array, "w t t"] | None = None,
+    regions: Int8[Array, "w t"] | None = None,
 ) -> Float[Array, "b h t d"]:
     """Scaled dot-product attention within windows.
 
@@ -145,22 +147,51 @@ def attend(
         key: the same.
         value: the same.
         bias: added to the scores of every window.
-        mask: added to the scores of each of a picture's w windows, for all heads.
+        regions: for each of a picture's w windows, which of its pixels may see each other: those of one number.
 
     Returns:
         The mixed values.
     """
+    parts = (query * query.shape[-1] ** -0.5, key, value)
+    if regions is not None:
+        parts = (*parts, jnp.tile(regions, (len(query) // len(regions), 1)))
+    return in_parts(functools.partial(_attend, bias.astype(jnp.float32)), parts, bias.size)
+
+
+def _attend(bias: Array, query: Array, key: Array, value: Array, regions: Array | None = None) -> Array:
     count, heads, pixels, depth = query.shape
-    query, key, value = (part.reshape(count * heads, pixels, depth) for part in (query * depth**-0.5, key, value))
+    query, key, value = (part.reshape(count * heads, pixels, depth) for part in (query, key, value))
     scores = jnp.einsum("bqd,bkd->bqk", query, key, preferred_element_type=jnp.float32)
-    windows = 1 if mask is None else len(mask)
-    scores = scores.reshape(count // windows, windows, heads, pixels, pixels) + bias.astype(jnp.float32)[None, None]
-    scores = scores if mask is None else scores + mask.astype(jnp.float32)[None, :, None]
+    scores = scores.reshape(count, heads, pixels, pixels) + bias[None]
+    if regions is not None:
+        apart = (regions[:, :, None] != regions[:, None, :]).astype(jnp.float32) * _APART
+        scores = scores + apart[:, None]
     weights = jnp.exp(scores - jax.lax.stop_gradient(scores.max(axis=-1, keepdims=True)))
     total = weights.sum(axis=-1).reshape(count * heads, pixels, 1)
     weights = weights.reshape(count * heads, pixels, pixels).astype(value.dtype)
     mixed = jnp.einsum("bqk,bkd->bqd", weights, value) / total.astype(value.dtype)
     return mixed.reshape(count, heads, pixels, depth)
+
+
+def in_parts(function: Callable[..., Array], arrays: Sequence[Array], scores: int) -> Array:
+    """Runs a function over the leading axis at once, or part by part where a large picture would fill the memory.
+
+    Args:
+        function: takes the arrays; each place in the leading axis is worked on by itself.
+        arrays: of one length.
+        scores: numbers that each place needs.
+
+    Returns:
+        What the function gives.
+    """
+    count = len(arrays[0])
+    step = max(1, _SCORES // scores)
+    if count <= step:
+        return function(*arrays)
+    filled = (jnp.pad(part, [(0, -count % step)] + [(0, 0)] * (part.ndim - 1)) for part in arrays)
+    stacked = tuple(part.reshape(-1, step, *part.shape[1:]) for part in filled)
+    result = jax.lax.map(lambda parts: function(*parts), stacked)
+    return result.reshape(-1, *result.shape[2:])[:count]
 
 
 def to_windows(images: Float[Array, "n h w c"], window: int) -> Float[Array, "n b t c"]:
@@ -179,8 +210,8 @@ def from_windows(tokens: Float[Array, "n b t c"], height: int, width: int) -> Fl
 
 
 @functools.cache
-def shift_mask(height: int, width: int, window: int, shift: int) -> Float[np.ndarray, "b t t"]:
-    """What to add to the scores of shifted windows: 0 for pixels from the same side of the picture, -100 for others.
+def shift_regions(height: int, width: int, window: int, shift: int) -> Int8[np.ndarray, "w t"]:
+    """Which pixels of shifted windows lie on the same side of the picture: those of one number.
 
     Args:
         height: of the picture, a multiple of the window.
@@ -189,17 +220,16 @@ def shift_mask(height: int, width: int, window: int, shift: int) -> Float[np.nda
         shift: pixels the picture was rolled up and left by, between 1 and the window.
 
     Returns:
-        For every window, every pair of its pixels.
+        A number for every window's pixels.
     """
 
     def region(length: int) -> np.ndarray:
         place = np.arange(length)
-        return (place >= length - window).astype(int) + (place >= length - shift)
+        return (place >= length - window).astype(np.int8) + (place >= length - shift)
 
     regions = 3 * region(height)[:, None] + region(width)[None, :]
     cut = regions.reshape(height // window, window, width // window, window)
-    flat = cut.transpose(0, 2, 1, 3).reshape(-1, window**2)
-    return np.where(flat[:, :, None] == flat[:, None, :], np.float32(0), np.float32(_APART))
+    return cut.transpose(0, 2, 1, 3).reshape(-1, window**2).astype(np.int8)
 
 
 @functools.cache

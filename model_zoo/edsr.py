@@ -3,17 +3,14 @@
 Convention: float32, sRGB-encoded in [0, 1], N H W C.
 """
 
-import math
 from typing import ClassVar
 
 import jax
-import jax.numpy as jnp
 from flax import nnx
 from jaxtyping import Array, Float
 
-from model_zoo.layers import Conv, depth_to_space
-
-_MEAN = (0.4488, 0.4371, 0.4040)  # of DIV2K's training set, as the paper subtracts
+from model_zoo.layers import Conv
+from model_zoo.subpixel import colour_mean, enlarge, factors_of, sub_pixel_layers
 
 
 class ResidualBlock(nnx.Module):
@@ -53,14 +50,12 @@ class EDSR(nnx.Module):
         Raises:
             ValueError: if the scale is none of the above.
         """
-        if scale not in (2, 3, 4, 8):
-            raise ValueError(f"scale must be 2, 3, 4 or 8 for edsr, got {scale}")
         self.scale, self.depth = scale, depth
-        self.factors = (3,) if scale == 3 else (2,) * int(math.log2(scale))
+        self.factors = factors_of(scale, "edsr")
         self.head = Conv(3, width, 3, rngs=rngs)
         self.blocks = nnx.List([ResidualBlock(width, res_scale, rngs=rngs) for _ in range(depth)])
         self.body = Conv(width, width, 3, rngs=rngs)
-        self.up = nnx.List([Conv(width, width * f**2, 3, rngs=rngs) for f in self.factors])
+        self.up = sub_pixel_layers(width, self.factors, rngs=rngs)
         self.tail = Conv(width, 3, 3, rngs=rngs)
 
     @property
@@ -77,12 +72,10 @@ class EDSR(nnx.Module):
         Returns:
             High resolution, nominally in [0, 1] (not clipped).
         """
-        mean = jnp.array(_MEAN, images.dtype)[None, None, None, :]
+        mean = colour_mean(images)
         features = self.head(images - mean)
         hidden = features
         for block in self.blocks:
             hidden = block(hidden)
         hidden = features + self.body(hidden)
-        for factor, up in zip(self.factors, self.up, strict=True):
-            hidden = depth_to_space(up(hidden), factor)
-        return self.tail(hidden) + mean
+        return self.tail(enlarge(hidden, self.up, self.factors)) + mean

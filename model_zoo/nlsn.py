@@ -12,6 +12,7 @@ import numpy as np
 from flax import nnx
 from jaxtyping import Array, Float, Int
 
+from model_zoo.attention import in_parts
 from model_zoo.edsr import ResidualBlock
 from model_zoo.layers import Conv
 from model_zoo.subpixel import colour_mean, enlarge, factors_of, sub_pixel_layers
@@ -116,14 +117,19 @@ def chunk_attention(
     keys, values = (
         _with_neighbours(part.reshape(count * rounds, -1, chunk, part.shape[-1])) for part in (keys, values)
     )
+    found = in_parts(_attend, (tokens, keys, values), chunk * keys.shape[1])
+    found = found.reshape(count, rounds, length + spare, -1)[:, :, :length]
+    return found[..., :-1].astype(values.dtype), found[..., -1:]
+
+
+def _attend(tokens: Array, keys: Array, values: Array) -> Array:
+    """Mixed values and, as a last channel, the logarithm of the weights' sum, in float32."""
     scores = jnp.einsum("bqd,bkd->bqk", tokens, keys, preferred_element_type=jnp.float32)
     highest = jax.lax.stop_gradient(scores.max(axis=-1, keepdims=True))
     weights = jnp.exp(scores - highest)
     total = weights.sum(axis=-1, keepdims=True)
-    mixed = jnp.einsum("bqk,bkc->bqc", weights.astype(values.dtype), values) / total.astype(values.dtype)
-    found = highest + jnp.log(total)
-    mixed, found = (part.reshape(count, rounds, length + spare, -1)[:, :, :length] for part in (mixed, found))
-    return mixed, found
+    mixed = jnp.einsum("bqk,bkc->bqc", weights.astype(values.dtype), values, preferred_element_type=jnp.float32)
+    return jnp.concatenate((mixed / total, highest + jnp.log(total)), axis=-1)
 
 
 def _with_neighbours(chunks: Float[Array, "b k t d"]) -> Float[Array, "bk t3 d"]:

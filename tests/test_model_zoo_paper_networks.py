@@ -17,7 +17,6 @@ TINY = {
     "nlsn": {"width": 4, "depth": 2, "every": 2, "chunk": 12, "hashes": 2, "reduction": 2, "res_scale": 1.0},
 }
 CLASSICAL = {"width": 180, "depth": 6, "upsampler": "pixelshuffle"}
-REAL = {"width": 180, "depth": 6, "upsampler": "nearest+conv"}
 LARGE = {"width": 240, "depth": 9, "heads": 8, "upsampler": "nearest+conv", "residual": "3conv"}
 
 
@@ -42,6 +41,11 @@ def redrawn(module, seed=0, spread=0.5):
     return nnx.merge(graph, nnx.from_flat_state(leaves)), arrays
 
 
+def run(layer, images):
+    """What a layer gives, as one program: a fifth of the time that its operations take to compile one by one."""
+    return np.asarray(jax.jit(lambda images: layer(images))(jnp.asarray(images)))
+
+
 def noise(*shape, seed=1):
     return np.random.default_rng(seed).normal(size=shape).astype(np.float32)
 
@@ -58,16 +62,13 @@ def softmax(scores):
         ("edsr", 2, {"width": 256, "depth": 32, "res_scale": 0.1}, 40_729_603),  # 40.7 million
         ("edsr", 4, {"width": 256, "depth": 32, "res_scale": 0.1}, 43_089_923),  # 43 million
         ("rdn", 2, {}, 22_123_395),  # 22.12 million
-        ("rdn", 3, {}, 22_308_035),
         ("rdn", 4, {}, 22_271_107),
         ("rcan", 2, {}, 15_444_643),  # 15.44 million (the authors' 15,444,667 count the fixed mean's 24 numbers)
-        ("rcan", 4, {}, 15_592_355),  # 15.59 million
         ("swinir", 2, {}, 910_152),  # 24 tables of 225 offsets by 6 heads more than the paper's 878 thousand
         ("swinir", 3, {}, 918_267),
         ("swinir", 4, {}, 929_628),  # 897 thousand and the tables
         ("swinir", 2, CLASSICAL, 11_752_487),  # 11.75 million
         ("swinir", 4, CLASSICAL, 11_900_199),  # 11.9 million
-        ("swinir", 4, REAL, 11_715_559),
         ("swinir", 4, LARGE, 28_013_059),
         ("nlsn", 2, {}, 41_796_163),
         ("nlsn", 4, {}, 44_156_483),  # 44.16 million
@@ -90,9 +91,9 @@ def test_enlarges_eight_times_too(architecture):
     assert large.shape == (1, 40, 72, 3)
 
 
-@pytest.mark.parametrize("architecture", PAPERS)
+@pytest.mark.parametrize("architecture", ["rcan", "swinir", "nlsn"])
 def test_the_same_input_gives_the_same_bits_twice(architecture):
-    config = TINY.get(architecture, {"width": 4, "depth": 1})
+    config = TINY[architecture]
     images = jnp.asarray(noise(2, 7, 9, 3))
     function, params = drawn(architecture, **config)
     first = np.asarray(jax.jit(function.apply)(params, images))
@@ -109,8 +110,8 @@ def test_global_networks_see_from_corner_to_corner(architecture):
     images[0] += 0.1 * noise(30, 30, 3)
     poked = images.copy()
     poked[0, 0, 0] = 9.0
-    run = jax.jit(function.apply)
-    difference = np.asarray(run(params, jnp.asarray(poked)) - run(params, jnp.asarray(images)))
+    apply = jax.jit(function.apply)
+    difference = np.asarray(apply(params, jnp.asarray(poked)) - apply(params, jnp.asarray(images)))
     assert function.radius is None
     assert np.abs(difference[0, -4:, -4:]).max() > 0
 
@@ -122,7 +123,7 @@ def test_channel_attention_gates_each_channel_by_the_means_of_all():
     between = np.maximum(means @ weights["squeeze.kernel"][0, 0] + weights["squeeze.bias"], 0)
     gates = 1 / (1 + np.exp(-(between @ weights["excite.kernel"][0, 0] + weights["excite.bias"])))
     expected = images * gates[:, None, None, :]
-    np.testing.assert_allclose(layer(jnp.asarray(images)), expected, atol=1e-5)  # float32 against float64
+    np.testing.assert_allclose(run(layer, images), expected, atol=1e-5)  # float32 against float64
 
 
 def test_layer_norm_normalises_each_pixel():
@@ -130,7 +131,7 @@ def test_layer_norm_normalises_each_pixel():
     tokens = 3 + 2 * noise(2, 3, 4, 5)
     centred = tokens - tokens.mean(axis=-1, keepdims=True)
     normal = centred / np.sqrt(tokens.var(axis=-1, keepdims=True) + 1e-5)
-    np.testing.assert_allclose(layer(jnp.asarray(tokens)), normal * weights["scale"] + weights["bias"], atol=1e-5)
+    np.testing.assert_allclose(run(layer, tokens), normal * weights["scale"] + weights["bias"], atol=1e-5)
 
 
 def dense_window_attention(images, weights, *, heads, window, shift):
@@ -161,7 +162,7 @@ def dense_window_attention(images, weights, *, heads, window, shift):
 def test_window_attention_is_dense_attention_with_an_explicit_mask(window, shift, height, width):
     layer, weights = redrawn(attention.WindowAttention(6, 2, window, shift, rngs=nnx.Rngs(0)))
     images = noise(2, height, width, 6)
-    found = layer(jnp.asarray(images))
+    found = run(layer, images)
     for picture, result in zip(images, found, strict=True):
         expected = dense_window_attention(picture, weights, heads=2, window=window, shift=shift)
         np.testing.assert_allclose(result, expected, atol=2e-5)  # float32 against float64
@@ -175,14 +176,16 @@ def test_windows_are_put_back_where_they_were():
     np.testing.assert_array_equal(attention.from_windows(tokens, 8, 12), images)
 
 
-@pytest.mark.parametrize(("height", "width"), [(5, 9), (3, 4), (1, 2), (8, 7)])
+@pytest.mark.parametrize(("height", "width"), [(5, 9), (1, 2)])
 def test_swinir_mirrors_a_picture_to_whole_windows_and_crops(height, width):
-    function, params = drawn("swinir", **TINY["swinir"])
+    function, params = drawn("swinir", **{**TINY["swinir"], "blocks": 1})
     images = noise(1, height, width, 3)
     whole = np.pad(images, ((0, 0), (0, -height % 4), (0, -width % 4), (0, 0)), mode="reflect")
-    run = jax.jit(function.apply)
-    expected = run(params, jnp.asarray(whole))[:, : 2 * height, : 2 * width]
-    np.testing.assert_allclose(run(params, jnp.asarray(images)), expected, atol=1e-4)  # another program's order of sums
+    apply = jax.jit(function.apply)
+    expected = apply(params, jnp.asarray(whole))[:, : 2 * height, : 2 * width]
+    np.testing.assert_allclose(
+        apply(params, jnp.asarray(images)), expected, atol=1e-4
+    )  # another program's order of sums
 
 
 @pytest.mark.parametrize("scale", [2, 3, 4, 8])
@@ -267,7 +270,7 @@ def sparse_attention(images, weights, layer):
 def test_sparse_attention_is_attention_within_sorted_chunks(height, width, chunk, hashes):
     layer, weights = redrawn(nlsn.SparseAttention(6, 2, chunk, hashes, 0.7, 2, rngs=nnx.Rngs(0)))
     images = noise(2, height, width, 6)
-    found = layer(jnp.asarray(images))
+    found = run(layer, images)
     for picture, result in zip(images, found, strict=True):
         expected, _ = sparse_attention(picture, weights, layer)
         np.testing.assert_allclose(result, expected, atol=1e-4)  # float32 against float64, exponentials of sums
@@ -280,7 +283,7 @@ def test_one_chunk_over_all_pixels_is_full_attention():
     values = images[0].reshape(35, 6) @ weights["assembly.kernel"][0, 0] + weights["assembly.bias"]
     scores = tokens @ (tokens / np.linalg.norm(tokens, axis=1, keepdims=True)).T
     expected = images[0] + (softmax(scores) @ values).reshape(5, 7, 6)
-    np.testing.assert_allclose(layer(jnp.asarray(images))[0], expected, atol=1e-4)
+    np.testing.assert_allclose(run(layer, images)[0], expected, atol=1e-4)
 
 
 def test_hashing_sorts_by_the_nearest_direction_and_finds_the_way_back():
@@ -333,15 +336,29 @@ def test_the_slope_of_a_permutation_is_that_of_a_gather():
     np.testing.assert_allclose(jax.grad(ours)(rows), jax.grad(plain)(rows), rtol=1e-6)
 
 
-@pytest.mark.parametrize("architecture", ["rcan", "swinir", "nlsn"])
-def test_slopes_stay_finite_in_bfloat16_and_where_pixels_are_all_alike(architecture):
-    function, params = drawn(architecture, **TINY[architecture])
-    coarse = {name: leaf.astype(jnp.bfloat16) for name, leaf in params.items()}
-    for images in (np.zeros((1, 5, 6, 3)), noise(1, 5, 6, 3)):
+@pytest.fixture(params=["windows", "chunks"])
+def layer(request):
+    rngs = nnx.Rngs(0)
+    if request.param == "windows":
+        return redrawn(attention.WindowAttention(4, 2, 4, 2, rngs=rngs))[0]
+    return redrawn(nlsn.SparseAttention(4, 2, 6, 2, 1.0, 0, rngs=rngs))[0]
 
-        @jax.jit
-        def slopes(params, images):
-            return jax.grad(lambda params: jnp.abs(function.apply(params, images)).mean())(params)
 
-        found = slopes(coarse, jnp.asarray(images, jnp.bfloat16))
-        assert all(leaf.dtype == jnp.bfloat16 and bool(jnp.isfinite(leaf).all()) for leaf in found.values())
+def test_slopes_stay_finite_in_bfloat16_and_where_pixels_are_all_alike(layer):
+    graph, state = nnx.split(layer)
+    coarse = jax.tree.map(lambda leaf: leaf.astype(jnp.bfloat16), state)
+
+    @jax.jit
+    def slopes(state, images):
+        return jax.grad(lambda state, images: nnx.merge(graph, state)(images).sum(), argnums=(0, 1))(state, images)
+
+    for images in (np.zeros((1, 8, 4, 4)), noise(1, 8, 4, 4)):
+        found = jax.tree.leaves(slopes(coarse, jnp.asarray(images, jnp.bfloat16)))
+        assert all(leaf.dtype == jnp.bfloat16 and bool(jnp.isfinite(leaf).all()) for leaf in found)
+
+
+def test_a_large_picture_is_worked_on_in_parts_with_the_same_result(layer, monkeypatch):
+    images = noise(1, 12, 8, 4)
+    expected = run(layer, images)
+    monkeypatch.setattr(attention, "_SCORES", 2**11)  # four of six windows, eighteen of thirty-two chunks
+    np.testing.assert_allclose(run(layer, images), expected, atol=1e-5)  # other programs, other orders of sums
