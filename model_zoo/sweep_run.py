@@ -270,7 +270,7 @@ class _Foreman:
             self.become(outcome, "failed", answer["reason"])
         else:
             outcome.manifest = finished(outcome.run, self.root)
-            self.become(outcome, "trained")
+            self.become(outcome, "there" if answer["kind"] == "there" else "trained")
         if worker.served >= _RUNS_A_PROCESS:
             self.dismiss(worker)
 

@@ -1,8 +1,9 @@
 """One worker of a sweep: a process that trains the runs it is told of, one after another.
 
 It reads a run's config as a line of JSON, and answers with lines of JSON: `ready` once, then for each run `step` at
-every log boundary and in the end `trained`, `failed`, or `busy` if another process is at that run. When its input
-ends, because whoever started it has ended, it ends at once; the run goes on from its checkpoint another time.
+every log boundary and in the end `trained` or `failed`; or else `there` if another process has finished that run, or
+`busy` if one is at it. When its input ends, because whoever started it has ended, it ends at once; the run goes on from
+its checkpoint another time.
 """
 
 import gc
@@ -88,8 +89,10 @@ def _serve(order: dict[str, Any], root: Path, say: Say) -> None:
             if not free:
                 say("busy")
                 return
-            if finished(config, root) is None:
-                run(config, root, report=lambda seen: say("step", step=seen.step, steps=seen.steps, loss=seen.loss))
+            if finished(config, root) is not None:
+                say("there")
+                return
+            run(config, root, report=lambda seen: say("step", step=seen.step, steps=seen.steps, loss=seen.loss))
         say("trained")
     except (ValueError, OSError) as error:
         say("failed", reason=" ".join(str(error).split()))

@@ -1,5 +1,6 @@
 import json
 import os
+import resource
 import signal
 import subprocess
 import sys
@@ -61,7 +62,7 @@ def start(*arguments):
     )
 
 
-def wait_for(condition, seconds=120):
+def wait_for(condition, seconds=200):
     deadline = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < deadline, "it takes too long"
@@ -69,9 +70,14 @@ def wait_for(condition, seconds=120):
 
 
 def finish(process, code=0):
-    said, complained = process.communicate(timeout=240)
+    said, complained = process.communicate(timeout=550)
     assert process.returncode == code, complained
     return said, complained.splitlines()
+
+
+def children_seconds():
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime
 
 
 def weights(runs):
@@ -81,9 +87,9 @@ def weights(runs):
 @pytest.mark.slow
 def test_smoke_takes_less_than_a_minute(tmp_path, monkeypatch, capsys):
     monkeypatch.setenv("WHORL_DATA", str(tmp_path))  # no benchmark: its pictures would be most of the work
-    begun = time.monotonic()
+    begun = children_seconds()
     said, lines = finish(start("smoke.toml", "--runs", tmp_path / "runs", "--jobs", 2, "--json"))
-    assert time.monotonic() - begun < 60
+    assert children_seconds() - begun < 2 * 60  # of processor time: other tests may be running on the two cores
     runs = json.loads(said)
     assert [run["state"] for run in runs] == ["trained"] * len(runs) and len(lines) == len(runs)
     assert {run["architecture"] for run in runs} == {"edsr", "rdn", "rcan", "swinir", "nlsn"}
