@@ -276,13 +276,11 @@ class _Reader:
         when: list[tuple[dict[str, list], dict[str, Any]]],
     ) -> _Draft:
         """Puts a run together from its layers."""
-        chosen = {field: (point | {})[field] if field in point else defaults.get(field, _DEFAULTS[field])
-                  for field in LABELLED}  # fmt: skip
+        plain = _DEFAULTS | defaults
+        chosen = {field: point.get(field, plain[field]) for field in LABELLED}
         labels = {field: str(value) for field, value in chosen.items()}
         own = {key: value for key, value in point.items() if key not in LABELLED}
-        fields = _merged([chosen, {k: v for k, v in defaults.items() if k not in LABELLED}])
-        for field in LABELLED:
-            fields = _merged([fields, named[field].get(labels[field], {})])
+        fields = _merged([defaults, chosen, *(named[field].get(labels[field], {}) for field in LABELLED)])
         for match, changes in when:
             known = fields | own | chosen
             if all(any(str(known.get(key)) == str(value) for value in values) for key, values in match.items()):
