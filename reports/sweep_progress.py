@@ -40,9 +40,8 @@ class SweepProgress:
     def report(self, outcome: Outcome) -> None:
         """Show what has become of a run."""
         key = outcome.run.run_id()
-        if outcome.state == "active":
-            self._forecast.hear(outcome)
-        elif outcome.state != "missing":
+        self._forecast.hear(outcome)
+        if outcome.state not in ("active", "missing"):
             self._left.pop(key, None)
         if self._bars is not None:
             self._draw(outcome, key)
@@ -70,19 +69,23 @@ class Forecast:
     """Estimates how long runs take from how long steps of like runs have taken.
 
     Runs are alike if they train one kind of network with one loss, batch and patch. A kind that has not been seen yet
-    is taken to be as fast as the mean of its architecture's kinds, or else of all.
+    is taken to be as fast as the mean of its architecture's kinds, or else of all. What a run takes beside its steps
+    (compiling, scoring) is the mean of what it was for those that have ended.
     """
 
     def __init__(self) -> None:
         self._first: dict[str, tuple[int, float]] = {}  # run: step and time when it was first heard of
         self._last: dict[str, int] = {}
         self._pace: dict[Hashable, float] = {}  # kind: seconds a step
+        self._beside: list[float] = []  # seconds beside the steps of runs that have ended
 
     def hear(self, outcome: Outcome, now: float | None = None) -> None:
-        """Take note of a run's step."""
+        """Take note of a run's step or end."""
         now = time.monotonic() if now is None else now
         key, run = outcome.run.run_id(), outcome.run
-        if not outcome.step:
+        if outcome.state == "trained" and outcome.seconds and self._whole(run):
+            self._beside.append(max(0.0, outcome.seconds - run.steps * self._pace[_kind(run)]))
+        if outcome.state != "active" or not outcome.step:
             return
         step, begun = self._first.setdefault(key, (outcome.step, now))  # the first steps hold the compilation
         self._last[key] = outcome.step
@@ -94,7 +97,13 @@ class Forecast:
         if not self._pace:
             return None
         total = sum((run.steps - self._last.get(run.run_id(), 0)) * self._seconds(run) for run in runs)
+        total += sum(self._beside) / max(1, len(self._beside)) * sum(run.run_id() not in self._last for run in runs)
         return total / max(1, min(jobs, len(runs)))
+
+    def _whole(self, run: TrainConfig) -> bool:
+        """Whether all of a run was seen, so that it did not go on from a checkpoint."""
+        first = self._first.get(run.run_id())
+        return first is not None and first[0] <= run.log_every and _kind(run) in self._pace
 
     def _seconds(self, run: TrainConfig) -> float:
         if _kind(run) in self._pace:

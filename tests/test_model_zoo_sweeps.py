@@ -4,6 +4,7 @@ import tomllib
 import pytest
 
 from model_zoo.config import TrainConfig
+from model_zoo.functional import count_parameters, skeleton
 from model_zoo.losses.spec import parse_loss
 from model_zoo.sweeps import find_sweep, folder_name, read_sweep, shipped_sweeps, short
 
@@ -306,6 +307,13 @@ class TestShipped:
 
     def test_paper_has_its_published_sizes(self):
         runs = read_sweep(find_sweep("paper")).runs
+        millions = {}
+        for run in runs:
+            if run.scale == 2 and run.architecture not in millions:
+                shapes = skeleton(run.architecture, scale=2, **run.network())[1]
+                millions[run.architecture] = round(count_parameters(shapes) / 1e6, 1)
+        # as their papers and authors' code have them: EDSR 40.7, RDN 22.1, RCAN 15.4, SwinIR 11.8, NLSN 41.8
+        assert millions == {"edsr": 40.7, "rdn": 22.1, "rcan": 15.4, "swinir": 11.8, "nlsn": 41.8}
         assert all(run.steps == 50_000 for run in runs)
         assert {run.data for run in runs} == {
             "dir:div2k", "dir:flickr2k", "dir:div2k-quarter", "dir:flickr2k-quarter"

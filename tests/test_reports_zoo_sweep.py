@@ -255,6 +255,18 @@ class TestForecast:
         others = [config(seed=seed) for seed in (1, 2)]
         assert forecast.left([run, *others], 2) == pytest.approx((70 + 200) * 0.2 / 2)
 
+    def test_adds_what_runs_take_beside_their_steps(self):
+        forecast, run = Forecast(), config(log_every=10)
+        for step, now in ((10, 6.0), (100, 15.0)):  # 0.1 s a step
+            forecast.hear(Outcome(run, "active", step=step), now=now)
+        forecast.hear(Outcome(run, "trained", step=100, seconds=25.0), now=25.0)
+        assert forecast.left([config(seed=1)], 1) == pytest.approx(10 + 15)
+        resumed = config(seed=2, log_every=10)
+        for step, now in ((60, 6.0), (100, 10.0)):
+            forecast.hear(Outcome(resumed, "active", step=step), now=now)
+        forecast.hear(Outcome(resumed, "trained", step=100, seconds=11.0), now=11.0)
+        assert forecast.left([config(seed=1)], 1) == pytest.approx(10 + 15)
+
     def test_takes_unknown_kinds_for_the_mean_of_their_architecture_or_of_all(self):
         forecast = Forecast()
         for run, pace in ((config(), 0.1), (config(width=8), 0.3), (config(architecture="edsr"), 1.1)):
