@@ -1,8 +1,9 @@
 """Which networks the zoo's commands speak of: those that are listed, and those of a folder of runs."""
 
+import difflib
 import fnmatch
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from model_zoo.manifests import Manifest, find_manifest, list_networks, read_manifest, weights_path
@@ -40,7 +41,7 @@ def gather(runs: Path | None = None) -> list[Known]:
         runs: A folder of runs, whose finished ones are networks too.
 
     Returns:
-        The listed ones by name, then those of the runs by folder.
+        The listed ones by name, then those of the runs by folder; a listed one whose run is there is not there twice.
 
     Raises:
         ValueError: There is no such folder, or a manifest is damaged.
@@ -52,7 +53,17 @@ def gather(runs: Path | None = None) -> list[Known]:
         raise ValueError(f"--runs must be a folder of runs, got {str(runs)!r}")
     for folder in sorted(path for path in runs.iterdir() if path.is_dir() and not path.name.startswith(".")):
         known = finished_run(folder)
-        if known is not None:
+        if known is None:
+            continue
+        made = (known.manifest.name, known.manifest.run)
+        listed = [
+            place
+            for place, other in enumerate(found)
+            if other.weights is None and (other.manifest.name, other.manifest.run) == made
+        ]
+        if listed and known.manifest.run:
+            found[listed[0]] = replace(found[listed[0]], run=folder)
+        else:
             found.append(known)
     return found
 
@@ -99,8 +110,11 @@ def _fitting(pattern: str, known: Sequence[Known]) -> list[Known]:
         return [finished]
     fitting = [network for network in known if any(fnmatch.fnmatchcase(name, pattern) for name in _names(network))]
     if not fitting:
-        names = ", ".join(dict.fromkeys(network.manifest.name for network in known))
-        raise ValueError(f"name must be one of {names or '(none)'}, or a pattern that fits one, got {pattern!r}")
+        near = difflib.get_close_matches(pattern, dict.fromkeys(network.manifest.name for network in known), 3)
+        hint = f"; near are {', '.join(near)}" if near else ""
+        raise ValueError(
+            f"name must be a network that `whorl zoo list` shows or a pattern for some, got {pattern!r}{hint}"
+        )
     if len(fitting) > 1 and not set(pattern) & set("*?["):
         places = ", ".join(network.run.name for network in fitting if network.run is not None)
         raise ValueError(f"name {pattern!r} stands for several networks: say which of {places} is meant")

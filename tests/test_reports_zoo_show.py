@@ -53,14 +53,24 @@ class TestChoose:
         assert found[0].run == runs / FOLDER and found[1].run is None
         assert found[0].weights_path.is_file() and found[1].weights_path.parent == SHIPPED
 
+    def test_counts_a_listed_network_once_if_its_run_is_there_too(self, runs):
+        folder = runs / "whorl-fsrcnn-x2-again"
+        shutil.copytree(runs / "begun-0000000000000000", folder)
+        for suffix in (".json", ".safetensors"):
+            shutil.copy(SHIPPED / f"whorl-fsrcnn-x2{suffix}", folder)
+        (known,) = choose(["whorl-fsrcnn-x2"], runs)
+        assert known.run == folder and known.weights_path.parent == SHIPPED
+
     def test_takes_files_and_folders(self, runs):
         for name in (runs / FOLDER, runs / FOLDER / "fine.safetensors"):
             (known,) = choose([str(name)])
             assert known.manifest.name == "fine" and known.run == runs / FOLDER
 
     def test_refuses_what_stands_for_nothing_or_too_much(self, runs, tmp_path):
-        with pytest.raises(ValueError, match="name must be one of whorl-.*, got 'nobody'"):
+        with pytest.raises(ValueError, match="`whorl zoo list` shows or a pattern for some, got 'nobody'$"):
             choose(["nobody"])
+        with pytest.raises(ValueError, match="got 'whorl-esdr-x2'; near are whorl-edsr-x2, "):
+            choose(["whorl-esdr-x2"])
         with pytest.raises(ValueError, match="got 'nobody-.*'"):
             choose(["nobody-*"])
         with pytest.raises(ValueError, match="--runs must be a folder of runs"):
