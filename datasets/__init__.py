@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from datasets.locations import data_root
     from datasets.patches import BankArrays, PatchBank, sample
     from datasets.published_table import Border, PublishedNetwork, published_borders, published_networks
-    from datasets.reference_scores import Reference, reference_scores
+    from datasets.reported import Reference, reference_scores
     from datasets.resample import matlab_bicubic, pillow_bicubic
     from datasets.splits import in_validation, split_photographs
     from datasets.training_sets import training_set
@@ -46,7 +46,7 @@ _HOMES = {
     "locations": ("data_root",),
     "patches": ("BankArrays", "PatchBank", "sample"),
     "published_table": ("Border", "PublishedNetwork", "published_borders", "published_networks"),
-    "reference_scores": ("Reference", "reference_scores"),
+    "reported": ("Reference", "reference_scores"),
     "resample": ("matlab_bicubic", "pillow_bicubic"),
     "splits": ("in_validation", "split_photographs"),
     "training_sets": ("training_set",),

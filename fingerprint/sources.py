@@ -60,9 +60,13 @@ def known_sources() -> dict[str, Source]:
     import model_zoo
 
     sources = {n.name: published_source(n) for n in datasets.published_networks() if n.name != "original"}
-    for manifest in model_zoo.list_networks():
-        loss = "fidelity" if manifest.loss in ("l1", "l2", "charbonnier") else manifest.loss
+    for manifest in model_zoo.list_networks(model_zoo.SHIPPED):
         sources[manifest.name] = Source(
-            manifest.name, manifest.architecture, manifest.scale, loss, manifest.training_data, manifest.parameters
+            manifest.name,
+            manifest.architecture,
+            manifest.scale,
+            model_zoo.parse_loss(manifest.loss).kind,
+            manifest.training_data,
+            manifest.parameters,
         )
     return sources

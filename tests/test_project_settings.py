@@ -1,5 +1,6 @@
 """The settings every other test relies on."""
 
+import importlib
 import importlib.metadata
 import os
 import subprocess
@@ -26,6 +27,13 @@ def test_nobody_else_provides_our_packages() -> None:
     owners = importlib.metadata.packages_distributions()
     for package in ("datasets", "model_zoo", "spectra", "fingerprint", "reports"):
         assert set(owners.get(package, ["whorl"])) == {"whorl"}, f"{package} is also installed by another distribution"
+
+
+@pytest.mark.parametrize("package", ["datasets", "model_zoo", "spectra", "fingerprint"])
+def test_no_public_name_is_that_of_a_module(package: str, repository: Path) -> None:
+    # Importing the module would put it in the name's place.
+    modules = {path.stem for path in (repository / package).iterdir()}
+    assert not modules & set(importlib.import_module(package).__all__)
 
 
 def test_two_cpu_devices() -> None:
