@@ -40,8 +40,13 @@ def main(argv: Sequence[str], prog: str = "whorl bench") -> int:
     Raises:
         ValueError: `attribute` failed on a picture that was made for it.
     """
+    if argv and argv[0] == "training":
+        from reports.commands import bench_training
+
+        return bench_training.main(argv[1:], f"{prog} training")
     parser = Parser(
         prog=prog,
+        epilog=f"`{prog} training` measures how fast networks train; it has a --help of its own.",
         description="Measure the speed and memory of `attribute`: every figure is the median of cold processes on "
         "pictures made for it in a temporary folder.",
     )
