@@ -139,7 +139,7 @@ def test_mistakes_are_errors_before_any_work(benchmarks, tmp_path):
         with pytest.raises((ValueError, OSError), match=match):
             run(*arguments)
 
-    wrong("name must be one of", "nobody")
+    wrong("name must be a network", "nobody")
     wrong("--out must end in .json", "whorl-fsrcnn-x2", "--out", tmp_path / "a.txt")
     wrong("--out must be a file in a folder that exists", "whorl-fsrcnn-x2", "--out", tmp_path / "no" / "a.json")
     wrong("the data folder lacks published-weights", "--published")
