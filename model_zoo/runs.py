@@ -8,9 +8,8 @@ import platform
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
-import jax
 import numpy as np
 
 import datasets
@@ -41,7 +40,7 @@ def run(
     root: Path,
     *,
     report: Callable[[Progress], None] | None = None,
-    devices: Sequence[jax.Device] | None = None,
+    devices: Sequence[Any] | None = None,
 ) -> tuple[Path, Manifest]:
     """Trains a network, or goes on where an earlier call was interrupted, and writes the finished files.
 

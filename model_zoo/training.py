@@ -71,7 +71,7 @@ class Job(NamedTuple):
     key: Array
 
 
-def start(config: TrainConfig, devices: Sequence[jax.Device] | None = None, *, parent: Params | None = None) -> Job:
+def start(config: TrainConfig, devices: Sequence[Any] | None = None, *, parent: Params | None = None) -> Job:
     """Makes what a run needs before step 0.
 
     Args:
@@ -104,7 +104,7 @@ def start(config: TrainConfig, devices: Sequence[jax.Device] | None = None, *, p
     return Job(recipe, state, frozen, data_key)
 
 
-def _mesh(config: TrainConfig, devices: Sequence[jax.Device] | None) -> Mesh | None:
+def _mesh(config: TrainConfig, devices: Sequence[Any] | None) -> Mesh | None:
     if devices is None or len(devices) < 2:
         return None
     if config.batch % len(devices):
@@ -161,7 +161,7 @@ def train(
     *,
     report: Callable[[Progress], None] | None = None,
     stop_after: int | None = None,
-    devices: Sequence[jax.Device] | None = None,
+    devices: Sequence[Any] | None = None,
     job: Job | None = None,
 ) -> tuple[Functional, Params]:
     """Trains, from the newest checkpoint in the folder if there is one.

@@ -39,7 +39,7 @@ def test_fidelity_networks_beat_bicubic_and_adversarial_ones_have_a_parent():
             assert network.quality["matlab"] > network.quality["bicubic_matlab"] + 0.4, network.name
             assert network.parent is None and network.adversarial_weight is None
         else:
-            assert network.parent in ZOO and 1e-4 <= network.adversarial_weight <= 1e-2
+            assert network.parent in ZOO and 1e-4 <= (network.adversarial_weight or 0) <= 1e-2
 
 
 @pytest.mark.parametrize("name", [name for name in KINDS if ZOO[name].parent])

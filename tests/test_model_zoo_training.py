@@ -153,7 +153,7 @@ class TestAverage:
 class TestSchedule:
     def rates(self, **fields):
         config = dataclasses.replace(CONFIG, steps=100, learning_rate=1.0, **fields)
-        return np.array([float(schedule(config, 1.0)(step)) for step in range(100)])
+        return np.array([np.asarray(schedule(config, 1.0)(step)) for step in range(100)])
 
     def test_cosine_ends_at_its_fraction(self):
         rates = self.rates(final_rate=0.1)
@@ -189,6 +189,7 @@ class TestDevices:
 
     def test_the_work_is_shared(self, large):
         job = start(ADVERSARIAL, jax.devices())
+        assert job.recipe.mesh is not None
         place = NamedSharding(job.recipe.mesh, PartitionSpec())
         arrays = jax.device_put(large.arrays, place)
         text = make_dispatch(job.recipe, 1).lower(job.state, arrays, job.key, job.frozen).compile().as_text()
