@@ -119,6 +119,8 @@ def measure(
 
     from model_zoo import backend
 
+    if beside is not None and not SCRIPT.is_file():
+        raise FileNotFoundError(f"--beside needs {SCRIPT}, which only the source tree has")
     bank = _bank(patch)
     setting = {"batch": batch, "patch": patch, "precision": precision, "scale": SCALE}
     device = jax.devices()[0]
@@ -226,8 +228,6 @@ def _flop(name: str, batch: int, patch: int) -> int:
 
 def _beside(python: str, name: str, setting: dict[str, Any], seconds: float) -> dict[str, Any]:
     """Have PyTorch do the same in a process of its own."""
-    if not SCRIPT.is_file():
-        raise FileNotFoundError(f"--beside needs {SCRIPT}, which only the source tree has")
     task = json.dumps({**NETWORKS[name], **setting, "seconds": seconds})
     # Our own script, and the interpreter that the user named.
     done = subprocess.run([python, str(SCRIPT), task], stdin=subprocess.DEVNULL, capture_output=True, text=True)  # noqa: S603
