@@ -23,7 +23,7 @@ from fingerprint.sources import Source
 from spectra import FEATURES_ID, luma_mask
 
 SHIPPED = Path(__file__).parent / "reference"
-FORMAT = 1
+FORMAT = 2
 MODES = ("colour", "grey")
 UNEXPLAINED = math.log(100)
 
@@ -82,14 +82,17 @@ def mode_mask(mode: str) -> np.ndarray:
 
 
 def _pack(weights: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Store (d, k) weights as float16 with one float32 scale a dimension."""
+    """Return (d, k) weights as float16, and one float32 scale a dimension."""
     scale = np.maximum(np.abs(weights).max(axis=1), 1e-30).astype(np.float32)
     return (weights / scale[:, None]).astype(np.float16), scale
 
 
 def _put(tensors: dict, prefix: str, item: Discriminant | Logistic) -> list[str]:
     if isinstance(item, Discriminant):
-        tensors[f"{prefix}.weights"], tensors[f"{prefix}.scale"] = _pack(item.weights)
+        used = item.weights.any(axis=1)
+        tensors[f"{prefix}.weights"], tensors[f"{prefix}.scale"] = _pack(item.weights[used])
+        if not used.all():
+            tensors[f"{prefix}.used"] = used
     else:
         tensors[f"{prefix}.weights"] = item.weights
     tensors[f"{prefix}.offsets"] = item.offsets
@@ -170,8 +173,8 @@ class _Experts(Mapping):
         with safe_open(self._path, framework="numpy") as file:
             get = file.get_tensor
             return Expert(
-                detector=_discriminant(get, f"{prefix}.detector", about["detector"]),
-                tracer=_discriminant(get, f"{prefix}.tracer", about["tracer"]),
+                detector=_discriminant(file, f"{prefix}.detector", about["detector"]),
+                tracer=_discriminant(file, f"{prefix}.tracer", about["tracer"]),
                 temperature=about["temperature"],
                 places=Places(get(f"{prefix}.whitener"), get(f"{prefix}.centres")),
                 novelty=_logistic(get, f"{prefix}.novelty", about["novelty"]),
@@ -184,8 +187,13 @@ class _Experts(Mapping):
             )
 
 
-def _discriminant(get, prefix: str, classes: list[str]) -> Discriminant:
+def _discriminant(file, prefix: str, classes: list[str]) -> Discriminant:
+    get = file.get_tensor
     weights = get(f"{prefix}.weights").astype(np.float32) * get(f"{prefix}.scale")[:, None]
+    if f"{prefix}.used" in file.keys():  # noqa: SIM118 - it is no dictionary
+        used = get(f"{prefix}.used")
+        packed, weights = weights, np.zeros((len(used), weights.shape[1]), np.float32)
+        weights[used] = packed
     return Discriminant(tuple(classes), weights, get(f"{prefix}.offsets"))
 
 
@@ -216,7 +224,7 @@ def load(folder: Path | None = None) -> Reference:
         if (about["format"], about["features"], about["conditions"]) != (FORMAT, FEATURES_ID, conditions):
             raise ReferenceError(f"reference {folder} was made for other features; fit it again with this version")
         with safe_open(tensors, framework="numpy") as file:
-            routers = {m: _discriminant(file.get_tensor, f"{m}.router", c) for m, c in about["routers"].items()}
+            routers = {m: _discriminant(file, f"{m}.router", c) for m, c in about["routers"].items()}
         thresholds = {tuple(key.split(".", 1)): Thresholds(**e["thresholds"]) for key, e in about["experts"].items()}
         sources = {entry["name"]: Source(**entry) for entry in about["sources"]}
     except ReferenceError:

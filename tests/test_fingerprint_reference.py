@@ -71,6 +71,22 @@ def test_what_is_saved_is_loaded(folder: Path) -> None:
             np.testing.assert_array_equal(other.offsets, head.offsets)
 
 
+def test_dimensions_that_a_discriminant_does_not_use_take_no_room(tmp_path: Path) -> None:
+    whole = small()
+    expert = whole.experts[KEY]
+    weights = expert.tracer.weights.copy()
+    weights[10:50] = 0
+    tracer = Discriminant(expert.tracer.classes, weights, expert.tracer.offsets)
+    save(whole, tmp_path / "whole")
+    save(replace(whole, experts={**whole.experts, KEY: replace(expert, tracer=tracer)}), tmp_path / "less")
+    before, after = load(tmp_path / "whole").experts[KEY].tracer, load(tmp_path / "less").experts[KEY].tracer
+    assert not after.weights[10:50].any()
+    for rows in (slice(10), slice(50, None)):
+        np.testing.assert_array_equal(after.weights[rows], before.weights[rows])
+    sizes = [(tmp_path / name / "reference.safetensors").stat().st_size for name in ("whole", "less")]
+    assert sizes[0] - sizes[1] > 40 * 2 * len(tracer.classes)
+
+
 def test_packing_to_half_precision_moves_scores_by_less_than_their_noise(folder: Path) -> None:
     saved, loaded = small().experts[KEY], load(folder).experts[KEY]
     features = training_set(seed=4).features
