@@ -17,7 +17,13 @@ import jax.numpy as jnp
 import numpy as np
 from jax import lax
 
-from model_zoo.convolution import filled_convolution, weight_gradient
+from model_zoo.convolution import (
+    filled_convolution,
+    weight_gradient,
+    winograd_convolution,
+    winograd_gradient,
+    winograd_tiles,
+)
 
 
 def native(x: jax.Array, k: jax.Array) -> jax.Array:
@@ -200,6 +206,11 @@ def kernel_rows(x: jax.Array, g: jax.Array, size: int) -> jax.Array:
     return jnp.stack(taps).transpose(0, 2, 1, 3)
 
 
+def kernel_winograd(x: jax.Array, g: jax.Array, _: int) -> jax.Array:
+    """Winograd's filtering transposed, all its steps matrix products."""
+    return winograd_gradient(winograd_tiles(x), g)
+
+
 def main() -> None:
     """Measures one shape."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -215,7 +226,7 @@ def main() -> None:
     sys.stdout.write(f"{count} x {side}x{side}, {inputs} to {outputs}, {size}x{size}: {work:.3f} GFLOP\n")
     jobs = [("forward", name, way, (x, k)) for name, way in _forward_ways(size, side).items()]
     jobs += [("by pictures", name, way, (g, turned)) for name, way in _forward_ways(size, side).items()]
-    for name, way in _kernel_ways().items():
+    for name, way in _kernel_ways(size, side).items():
         jobs.append(("by kernel", name, lambda x, g, way=way: way(x, g, size), (x, g)))
     expected: dict[str, jax.Array] = {}
     for kind, name, way, (left, right) in jobs:
@@ -249,13 +260,17 @@ def _forward_ways(size: int, side: int) -> dict[str, Callable[..., jax.Array]]:
         "flat, channels first": flat_channels_first,
         "flat, channels last": flat_channels_last,
     }
-    tiles = {f"winograd {tile}": winograd(tile) for tile in (2, 4) if size == 3 and side % tile == 0}
+    tiles = {f"winograd {tile}, sums": winograd(tile) for tile in (2, 4) if size == 3 and side % tile == 0}
+    if size == 3 and side % 4 == 0:
+        tiles["winograd 4, products"] = winograd_convolution
     return ways | tiles
 
 
-def _kernel_ways() -> dict[str, Callable[..., jax.Array]]:
+def _kernel_ways(size: int, side: int) -> dict[str, Callable[..., jax.Array]]:
     ways = {"native": kernel_native, "tuned": weight_gradient, "swapped": kernel_swapped}
     ways |= {f"slices of {n}": kernel_sliced(n) for n in (1, 2, 4, 8)}
+    if size == 3 and side % 4 == 0:
+        ways["winograd 4, products"] = kernel_winograd
     return ways | {"nine products": kernel_nine_products, "patches": kernel_patches, "rows": kernel_rows}
 
 

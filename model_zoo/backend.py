@@ -3,13 +3,13 @@
 Networks ask nothing: they call :func:`model_zoo.layers.convolve`, which asks here. The training loop asks here how
 many steps go into one dispatch. What was measured stands with the rule it led to.
 
-Measured on one core of an AMD EPYC 7003 with jax 0.10 (benchmarks/CONVOLUTIONS.md has all that was tried): where a
-convolution has more than 16 channels on either side, XLA runs it at some 90 GFLOP/s of 110 forwards and backwards to
-the pictures, otherwise at 10 to 50; channels of zeros make up for that. Its weight gradient runs at 25 to 40, because
-pictures and slopes of the whole batch fall out of the cache; summed over two or four pictures at a time it gets 50 to
-65. A step of EDSR (24 channels, 5 blocks, 16 patches of 24x24) takes 72 ms for 87 (PyTorch: 76 to 86), of its 16x6
-with 8 patches 21 ms for 29. Shifted slices and matrix products take twice as long, and inside `lax.scan` XLA's
-convolution falls onto a path that is more than ten times slower. So on a CPU: `tuned`, one step a dispatch. On an
+benchmarks/CONVOLUTIONS.md has what was measured and tried, on AMD EPYC with jax 0.10. On one core, where a convolution
+has more than 16 channels on either side, XLA runs it at some 90 GFLOP/s of 110 forwards and backwards to the pictures,
+otherwise at 10 to 50; channels of zeros make up for that. Its weight gradient runs at 25 to 40, because pictures and
+slopes of the whole batch fall out of the cache; summed over two or four pictures at a time it gets 50 to 65. From 32
+channels on both sides Winograd's filtering, written as matrix products, is faster still: EDSR-baseline trains at twice
+the speed. Shifted slices and matrix products take twice as long, and inside `lax.scan` XLA's convolution falls onto a
+path that is more than ten times slower. So on a CPU: `tuned`, one step a dispatch. On an
 accelerator a dispatch may cost more than a small step and scanning costs nothing, so several steps go into one there;
 how many is an estimate, to be replaced by a measurement.
 """

@@ -11,7 +11,8 @@ import pytest
 
 from model_zoo import backend, layers
 
-# Inputs, outputs, side of the kernel, pictures, rows, columns: filled, by four with a rest, swapped, and by two.
+# Inputs, outputs, side of the kernel, pictures, rows, columns: filled, by four with a rest, swapped, by two, and by
+# Winograd's filtering, which the last but one is not tall enough for.
 SHAPES = (
     (3, 12, 3, 5, 9, 7),
     (16, 15, 3, 5, 9, 7),
@@ -19,6 +20,8 @@ SHAPES = (
     (24, 3, 5, 6, 9, 7),
     (24, 12, 3, 6, 9, 7),
     (40, 20, 3, 5, 36, 32),
+    (32, 40, 3, 3, 9, 12),
+    (32, 40, 3, 3, 8, 12),
 )
 
 
@@ -57,6 +60,18 @@ def test_values_and_gradients_are_those_of_the_native_convolution(shape: tuple[i
     assert all(map(np.array_equal, result, run(layers.convolve, images, kernel)))
 
 
+def test_wide_convolutions_are_filtered_by_matrix_products() -> None:
+    def products(shape: tuple[int, ...], kind: type = jnp.float32) -> int:
+        images, kernel, _ = operands(shape, kind)
+        both = jax.grad(lambda images, kernel: layers.convolve(images, kernel).sum(), (0, 1))
+        text = str(jax.make_jaxpr(both)(images, kernel))
+        assert ("conv_general_dilated[" in text) == ("dot_general[" not in text)
+        return text.count("dot_general[")
+
+    assert products(SHAPES[-1]) == 11  # of each way four, but the tiles of the pictures are kept
+    assert products(SHAPES[-2]) == products(SHAPES[2]) == products(SHAPES[-1], jnp.bfloat16) == 0
+
+
 def test_bfloat16_gradients_are_summed_in_float32() -> None:
     images, kernel, slopes = operands(SHAPES[2], jnp.bfloat16)
     gradient = jax.jit(lambda: jax.vjp(layers.convolve, images, kernel)[1](slopes)[1])()
@@ -91,8 +106,9 @@ def test_only_wanted_gradients_are_in_the_program() -> None:
     assert count(0) == count(1) == 2  # forwards, and one backwards
 
 
-def test_gradients_of_gradients_and_batches_of_kernels_work() -> None:
-    images, kernel, _ = operands(SHAPES[2])
+@pytest.mark.parametrize("shape", [SHAPES[2], SHAPES[-1]])
+def test_gradients_of_gradients_and_batches_of_kernels_work(shape: tuple[int, ...]) -> None:
+    images, kernel, _ = operands(shape)
 
     @functools.partial(jax.jit, static_argnums=0)
     def run(function: Callable[..., jax.Array]) -> tuple[jax.Array, jax.Array]:
