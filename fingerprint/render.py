@@ -12,17 +12,18 @@ MULTIPLE = 12
 SPLITS = {"train": ("test", None), "test": ("val", 20)}
 
 
-def render_source(name: str, split: str, root: Path, count: int | None = None) -> Path:
+def render_source(name: str, split: str, root: Path, count: int | None = None, weights: str | None = None) -> Path:
     """Make what one of our networks makes of the photographs behind a published split; what is there is kept.
 
     The photograph is cut to multiples of 12, reduced by Pillow's bicubic, enlarged by the network and cropped to
     192x192 where the published crop lies, or in the middle on a multiple of 24 where that is not known.
 
     Args:
-        name: of a network in the zoo.
+        name: of the source, and of a network in the zoo unless weights are given.
         split: train (all of BSDS500 test) or test (the first 20 of BSDS500 val).
         root: folder to hold `name/split`.
         count: how many of the photographs, the first ones by name; None for all of the split.
+        weights: what `model_zoo.load` takes.
 
     Returns:
         The folder of pictures.
@@ -42,7 +43,7 @@ def render_source(name: str, split: str, root: Path, count: int | None = None) -
     missing = [path for path in paths if not (folder / f"{path.stem}.webp").exists()]
     if not missing:
         return folder
-    network, borders = model_zoo.load(name), datasets.published_borders()
+    network, borders = model_zoo.load(weights or name), datasets.published_borders()
     for path in missing:
         high = datasets.crop_to_multiple(datasets.read_evidence(path).pixels, MULTIPLE)
         made = network.upscale(np.ascontiguousarray(datasets.downscale(high, network.scale)))

@@ -14,9 +14,9 @@ import pytest
 from fingerprint_fakes import SOURCES, reference, saved_reference, texture, written
 
 import datasets
+from fingerprint import evaluate, studies
 from fingerprint import fit as fitting
 from fingerprint import sources as known
-from fingerprint import studies
 from fingerprint.conditions import CONDITIONS
 from fingerprint.reference import load, save
 from fingerprint.samples import Sample
@@ -40,6 +40,25 @@ def refused(match: str, *argv: object) -> None:
     with pytest.raises((ValueError, OSError), match=match) as error:
         command.main([str(part) for part in argv], PROG)
     assert len(str(error.value).splitlines()) == 1
+
+
+# render
+
+
+@pytest.mark.data("bsds500", "published")
+def test_render_makes_what_evaluate_reads(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    out, err = run(capsys, "render", tmp_path / "made", "whorl-fsrcnn-*", "--count", 1)
+    assert (out, err) == (f"{tmp_path / 'made'}: 2 networks\n", "whorl-fsrcnn-x2\nwhorl-fsrcnn-x4\n")
+    photograph = datasets.bsds500("val").paths[0].stem
+    for name in ("whorl-fsrcnn-x2", "whorl-fsrcnn-x4"):
+        assert [path.name for path in (tmp_path / "made" / name / "test").iterdir()] == [f"{photograph}.webp"]
+    items = evaluate.test_items(tmp_path / "made")
+    assert [(source, name) for source, name, _ in items] == [(f"whorl-fsrcnn-x{k}", photograph) for k in (2, 4)]
+    assert {datasets.read_evidence(path).pixels.shape for *_, path in items} == {(192, 192, 3)}
+
+
+def test_render_needs_a_network(tmp_path: Path) -> None:
+    refused(r"pattern for some, got 'none-of-\*'", "render", tmp_path, "none-of-*")
 
 
 # show

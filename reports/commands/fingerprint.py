@@ -37,6 +37,7 @@ def main(argv: Sequence[str], prog: str = "whorl fingerprint") -> int:
     parser = Parser(prog=prog, description="Fit the reference that `attribute` compares with, and measure its worth.")
     commands = parser.add_subparsers(metavar="COMMAND", required=True)
     _fit_options(commands, "fit", _fit)
+    _render_options(commands, "render", _render)
     _evaluate_options(commands, "evaluate", _evaluate)
     _innocents_options(commands, "innocents", _innocents)
     _leave_out_options(commands, "leave-out", _leave_out)
@@ -146,6 +147,33 @@ def _validation_table(reference: "Reference") -> str:
         numbers = (f"{rates[key]:.3f}" for key in ("top1", "named_right", "named_wrong", "scale"))
         rows.append((condition, mode, *numbers, f"{share:.3f} ({history})"))
     return _columns([head, *rows], right={2, 3, 4, 5})
+
+
+# render
+
+
+def _render_options(commands: Any, name: str, run: Any) -> None:
+    parser = _command(commands, name, run, "make networks' pictures of held-out photographs, for `evaluate`")
+    add = parser.add_argument
+    add("folder", type=Path, metavar="DIR", help="gets a folder for each network, with `test` in it")
+    add("networks", nargs="*", default=["zoo-*"], metavar="NAME", help="networks or patterns (default: 'zoo-*')")
+    add("--split", choices=("test", "train"), default="test", help="test: BSDS500 val; train: its test (%(default)s)")
+    add("--count", type=positive_int, metavar="N", help="of how many photographs (default: 20 of test, all of train)")
+
+
+def _render(options: argparse.Namespace) -> None:
+    """Make what networks make of photographs, 192x192, in the layout of published ones; what is there is kept."""
+    _make_room("DIR", options.folder)
+    from fingerprint.render import render_source
+    from reports.zoo_networks import choose
+
+    networks = choose(options.networks)
+    with _Counter(len(networks)) as bar:
+        for known in networks:
+            bar.say(known.manifest.name)
+            render_source(known.manifest.name, options.split, options.folder, options.count, known.source)
+            bar.advance(1)
+    emit(f"{options.folder}: {len(networks)} networks")
 
 
 # evaluate
