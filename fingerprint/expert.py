@@ -230,19 +230,23 @@ def _fit_size(both: np.ndarray, labels: np.ndarray, sources: dict[str, Source]) 
     counts = np.array([sources[label].parameters for label in labels])
     kept = counts > 0
     x, y, names = both[kept], np.log10(counts[kept]), labels[kept]
-    weights = balanced_weights(names)
+    origin = x.mean(axis=0)  # sums of squares lose digits far from zero
+    with_y = np.concatenate([np.ones((len(x), 1)), x - origin, y[:, None]], axis=1)
+    weights = balanced_weights(names)[:, None]
+    groups = {str(name): with_y[names == name] for name in np.unique(names)}
+    moments = {name: (weights[names == name] * group).T @ group for name, group in groups.items()}
+    total = np.sum(list(moments.values()), axis=0)
 
-    def solve(rows: np.ndarray) -> np.ndarray:
-        w = weights[rows] / weights[rows].sum()
-        centre, middle = w @ x[rows], w @ y[rows]
-        spread = np.sqrt(w @ (x[rows] - centre) ** 2) + 1e-9
-        z = (x[rows] - centre) / spread
-        weighed = (z * w[:, None]).T
-        slope = np.linalg.solve(weighed @ z + 0.05 * np.eye(z.shape[1]), weighed @ (y[rows] - middle))
-        return np.append(slope / spread, middle - centre @ (slope / spread))
+    def solve(moment: np.ndarray) -> np.ndarray:
+        moment = moment / moment[0, 0]
+        covariance = moment[1:, 1:] - np.outer(moment[1:, 0], moment[1:, 0])
+        spread = np.sqrt(np.maximum(covariance.diagonal()[:-1], 0)) + 1e-9
+        z = covariance[:-1, :-1] / spread / spread[:, None]
+        slope = np.linalg.solve(z + 0.05 * np.eye(len(z)), covariance[:-1, -1] / spread) / spread
+        return np.append(slope, moment[-1, 0] - (origin + moment[1:-1, 0]) @ slope)
 
     errors = []
-    for name in np.unique(names):
-        model = solve(names != name)
-        errors.append(np.quantile(np.abs(x[names == name] @ model[:-1] + model[-1] - y[names == name]), 0.9))
-    return solve(np.ones(len(y), bool)), float(np.quantile(errors, 0.9))
+    for name, group in groups.items():
+        model = solve(total - moments[name])
+        errors.append(np.quantile(np.abs((group[:, 1:-1] + origin) @ model[:-1] + model[-1] - group[:, -1]), 0.9))
+    return solve(total), float(np.quantile(errors, 0.9))
