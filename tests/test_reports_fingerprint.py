@@ -21,6 +21,8 @@ from fingerprint.conditions import CONDITIONS
 from fingerprint.reference import load, save
 from fingerprint.samples import Sample
 from reports.commands import fingerprint as command
+from reports.commands.fingerprint import common
+from reports.commands.fingerprint import evaluate as evaluating
 
 PROG = "whorl fingerprint"
 
@@ -136,7 +138,7 @@ def test_evaluate_json_is_one_object(folder: Path, pictures: Path, capsys: pytes
 
 def test_true_scales_come_from_reference_and_data(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(known, "known_sources", lambda: {"elsewhere": replace(SOURCES["gamma-x4"], name="elsewhere")})
-    scales = command._scales(load(folder))
+    scales = evaluating._scales(load(folder))
     assert scales == {"original": 1, "elsewhere": 4, "alpha-x2": 2, "beta-x3": 3, "gamma-x4": 4, "kernel-x2": 2}
 
 
@@ -293,7 +295,7 @@ class Terminal(io.StringIO):
 def test_progress_is_drawn_on_a_terminal_only(monkeypatch: pytest.MonkeyPatch) -> None:
     shown = Terminal()
     monkeypatch.setattr(sys, "stderr", shown)
-    with command._Counter(10) as bar:
+    with common.Counter(10) as bar:
         bar.say("measuring [clean]")
         bar.advance(4)
         bar.advance(6)
@@ -301,7 +303,7 @@ def test_progress_is_drawn_on_a_terminal_only(monkeypatch: pytest.MonkeyPatch) -
     assert "10/10" in shown.getvalue()
     plain = io.StringIO()
     monkeypatch.setattr(sys, "stderr", plain)
-    with command._Counter(10) as bar:
+    with common.Counter(10) as bar:
         bar.say("measuring [clean]")
         bar.advance(10)
     assert plain.getvalue() == "measuring [clean]\n"
@@ -313,7 +315,7 @@ def test_progress_is_drawn_on_a_terminal_only(monkeypatch: pytest.MonkeyPatch) -
 @pytest.mark.parametrize(
     ("argv", "said"),
     [
-        ([], "COMMAND"),
+        ([], "a command is missing"),
         (["nonsense"], "'nonsense'"),
         (["fit", "--nonsense"], "--nonsense"),
         (["fit", "--workers", "0"], "'0' is not a whole number above 0"),
@@ -348,7 +350,7 @@ def test_a_folder_that_is_not_there_is_named(folder: Path, tmp_path: Path) -> No
 def test_defaults_are_posts_that_there_are() -> None:
     from fingerprint.evaluate import POSTS
 
-    assert set(command.POSTS) | set(studies.INNOCENT_POSTS) <= set(POSTS)
+    assert set(evaluating.POSTS) | set(studies.INNOCENT_POSTS) <= set(POSTS)
     assert len(studies.INNOCENT_POSTS) == 8  # the help says eight
 
 

@@ -1,0 +1,48 @@
+"""`whorl fingerprint`: fit the reference that `attribute` compares with, and measure its worth.
+
+Each command is a module here with `main(argv, prog) -> int`.
+"""
+
+import argparse
+from collections.abc import Sequence
+from importlib import import_module
+
+from reports.commandline import Parser
+
+COMMANDS = {
+    "fit": ("fit", "fit a reference from the data folder, our networks' outputs and further ones"),
+    "render": ("render", "make networks' pictures of held-out photographs, for `evaluate`"),
+    "evaluate": ("evaluate", "measure accuracy on folders of pictures, one folder a source"),
+    "innocents": ("innocents", "count false accusations of photographs that were never upscaled"),
+    "leave-out": ("leave_out", "leave networks out of the gallery in turn, and see whether that is noticed"),
+    "show": ("show", "show a reference's identity and the sources it knows"),
+}
+"""Name of a command: its module, and what it is for."""
+
+
+def main(argv: Sequence[str], prog: str = "whorl fingerprint") -> int:
+    """Run one of the group's commands.
+
+    Args:
+        argv: The command and its own arguments.
+        prog: The group's name in messages.
+
+    Returns:
+        The exit code.
+    """
+    width = max(map(len, COMMANDS)) + 2
+    lines = [f"  {name:{width}}{purpose}" for name, (_, purpose) in COMMANDS.items()]
+    parser = Parser(
+        prog=prog,
+        usage=f"{prog} [--help] COMMAND ...",
+        description="Fit the reference that `attribute` compares with, and measure its worth.",
+        epilog="\n".join(["commands:", *lines, "", f"`{prog} COMMAND --help` explains a command."]),
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    if not argv or argv[0].startswith("-"):
+        parser.parse_args(argv)
+        parser.error("a command is missing")
+    name, *rest = argv
+    if name not in COMMANDS:
+        parser.error(f"there is no command {name!r}")
+    return import_module(f"reports.commands.fingerprint.{COMMANDS[name][0]}").main(rest, f"{prog} {name}")

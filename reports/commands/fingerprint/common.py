@@ -1,0 +1,209 @@
+"""What the commands of `whorl fingerprint` share: options, checks, progress and tables."""
+
+import os
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from reports.commandline import Parser, printable
+from reports.progress import Bar
+
+if TYPE_CHECKING:
+    from fingerprint import Reference
+
+WORK = Path("runs/fit")
+
+
+class Counter(Bar):
+    """A bar that counts in strides, with lines above it; on anything but a terminal there are only the lines."""
+
+    def __enter__(self) -> "Counter":
+        """Show the bar."""
+        super().__enter__()
+        return self
+
+    def advance(self, count: int) -> None:
+        """Count `count` more."""
+        if self._progress:
+            self._progress.advance(self._task, count)
+
+    def say(self, text: str) -> None:
+        """Write a line to standard error, above the bar where there is one."""
+        if self._progress:
+            self._progress.console.print(printable(text), markup=False, highlight=False)
+        else:
+            say(text)
+
+
+def say(text: str) -> None:
+    """Write a line to standard error.
+
+    Args:
+        text: The line.
+    """
+    sys.stderr.write(printable(text) + "\n")
+    sys.stderr.flush()
+
+
+def work_option(parser: Parser) -> None:
+    """Add `--work`, the folder for what is worth keeping.
+
+    Args:
+        parser: Gets the option.
+    """
+    text = "what is worth keeping for the next fit: pictures and features, gigabytes (default: ./%(default)s)"
+    parser.add_argument("--work", type=Path, default=WORK, metavar="DIR", help=text)
+
+
+def reference_option(parser: Parser) -> None:
+    """Add `--reference`.
+
+    Args:
+        parser: Gets the option.
+    """
+    text = "a fitted reference (default: the shipped one)"
+    parser.add_argument("--reference", type=Path, metavar="DIR", help=text)
+
+
+def post_option(parser: Parser, default: Sequence[str] | None) -> None:
+    """Add `--post`.
+
+    Args:
+        parser: Gets the option.
+        default: What is said to be done without it.
+    """
+    text = f"what is done to the pictures (default: {' '.join(default) if default else 'eight kinds'})"
+    parser.add_argument("--post", nargs="+", action="extend", metavar="NAME", help=text)
+
+
+def out_option(parser: Parser) -> None:
+    """Add `--out`, a file for all numbers.
+
+    Args:
+        parser: Gets the option.
+    """
+    parser.add_argument("--out", type=Path, metavar="FILE.json", help="write all numbers to this file")
+
+
+def chosen_posts(given: Sequence[str]) -> list[str]:
+    """Check names of post-processing.
+
+    Args:
+        given: The names.
+
+    Returns:
+        Each once, in order.
+
+    Raises:
+        ValueError: One is unknown.
+    """
+    from fingerprint.evaluate import POSTS as KNOWN
+
+    for name in given:
+        check_name("--post", name, KNOWN)
+    return list(dict.fromkeys(given))
+
+
+def check_name(what: str, name: str, known: Any) -> None:
+    """Refuse a name that is not known.
+
+    Args:
+        what: The option, for the message.
+        name: What was given.
+        known: The names.
+
+    Raises:
+        ValueError: It is unknown.
+    """
+    if name not in known:
+        raise ValueError(f"{what} must be one of {', '.join(known)}, got {name!r}")
+
+
+def check_out(path: Path | None) -> None:
+    """Refuse a file that cannot be written before any work is done.
+
+    Args:
+        path: The file, None for none.
+
+    Raises:
+        ValueError: It cannot be written.
+    """
+    if path is None:
+        return
+    if path.is_dir():
+        raise ValueError(f"--out {path} is a folder")
+    if not path.parent.is_dir():
+        raise ValueError(f"--out {path}: there is no folder {path.parent}")
+    if not os.access(path.parent, os.W_OK):
+        raise ValueError(f"--out {path}: the folder cannot be written to")
+
+
+def make_room(option: str, folder: Path) -> None:
+    """Make a folder that will be written to, so that a fault shows before the work and not after.
+
+    Args:
+        option: The option, for the message.
+        folder: What was given.
+
+    Raises:
+        ValueError: It cannot be made or written to.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise ValueError(f"{option} {folder}: {error.strerror or error}") from None
+    if not os.access(folder, os.W_OK | os.X_OK):
+        raise ValueError(f"{option} {folder} cannot be written to")
+
+
+def origin(reference: "Reference") -> dict[str, str]:
+    """Say what numbers come from.
+
+    Args:
+        reference: What was measured.
+
+    Returns:
+        The tool's version and the reference's identity.
+    """
+    from fingerprint.attributor import tool_version
+
+    return {"version": tool_version(), "reference": reference.identity}
+
+
+def deliver(report: Mapping[str, Any], path: Path | None) -> None:
+    """Write all numbers to a file, whole or not at all.
+
+    Args:
+        report: The numbers.
+        path: The file, None for none.
+    """
+    if path is None:
+        return
+    import json
+
+    from model_zoo.weights import write_atomically
+
+    write_atomically(path, (json.dumps(report, indent=1, allow_nan=False) + "\n").encode())
+
+
+def columns(rows: Sequence[Sequence[str]], right: set[int]) -> str:
+    """Lay cells out in columns.
+
+    Args:
+        rows: Of equal length.
+        right: Which columns are flush right.
+
+    Returns:
+        The lines.
+    """
+    rows = [[printable(cell) for cell in row] for row in rows]
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    lines = []
+    for row in rows:
+        cells = [
+            f"{cell:{'>' if place in right else '<'}{width}}"
+            for place, (cell, width) in enumerate(zip(row, widths, strict=True))
+        ]
+        lines.append("  ".join(cells).rstrip())
+    return "\n".join(lines)
