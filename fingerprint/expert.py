@@ -5,6 +5,7 @@ mean is learned from held-out scores of training samples, photograph by photogra
 """
 
 import os
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
@@ -140,6 +141,7 @@ def fit_expert(
     sources: dict[str, Source],
     shrinkage: tuple[float, float] = (SHRINKAGE, SHRINKAGE),
     traced_by: np.ndarray | None = None,
+    shares: Callable[[str], float] = lambda name: 1.0,
 ) -> tuple[Expert, list[Expert]]:
     """Fit a condition's expert on all samples, and one without each fold.
 
@@ -148,6 +150,7 @@ def fit_expert(
         sources: what is known of each source among the labels.
         shrinkage: of the detector and of the tracer.
         traced_by: (d,) bool, the dimensions that the tracer uses, all by default.
+        shares: how much a label weighs in the discriminants' covariances, all the same by default.
 
     Returns:
         The expert, and for each fold an expert none of whose parts was fitted to the fold's labels.
@@ -159,8 +162,8 @@ def fit_expert(
     if missing:
         raise ValueError(f"sources must describe every label, {', '.join(missing)} missing")
     chosen = np.array([is_source(label) for label in data.labels])
-    detect = cross_fit(data.features, data.labels, data.folds, shrinkage[0])
-    trace = _cross_fit_within(data.take(chosen), shrinkage[1], traced_by)
+    detect = cross_fit(data.features, data.labels, data.folds, shrinkage[0], shares)
+    trace = _cross_fit_within(data.take(chosen), shrinkage[1], traced_by, shares)
     trace_scores = np.empty((len(data.labels), len(trace.full.classes)), np.float32)
     for fold, part in enumerate(trace.folds):
         trace_scores[data.folds == fold] = part.scores(data.features[data.folds == fold])
@@ -173,11 +176,13 @@ def fit_expert(
     return full, parts
 
 
-def _cross_fit_within(data: TrainingSet, shrinkage: float, used: np.ndarray | None) -> CrossFit:
+def _cross_fit_within(
+    data: TrainingSet, shrinkage: float, used: np.ndarray | None, shares: Callable[[str], float]
+) -> CrossFit:
     """Fit discriminants on some of the dimensions; the others' weights are zero."""
     if used is None or used.all():
-        return cross_fit(data.features, data.labels, data.folds, shrinkage)
-    fitted = cross_fit(np.ascontiguousarray(data.features[:, used]), data.labels, data.folds, shrinkage)
+        return cross_fit(data.features, data.labels, data.folds, shrinkage, shares)
+    fitted = cross_fit(np.ascontiguousarray(data.features[:, used]), data.labels, data.folds, shrinkage, shares)
 
     def widened(part: Discriminant) -> Discriminant:
         weights = np.zeros((len(used), part.weights.shape[1]), np.float32)

@@ -1,12 +1,14 @@
 """Shrinkage linear discriminant analysis on standardised features, with cross-validated scores at little extra cost.
 
-Features are float32 `n d`; classes weigh the same however many samples they have. The scores of a class are
-w . z + c with w = W^-1 m, the discriminant functions of Gaussian classes with means m and one covariance W.
+Features are float32 `n d`; classes weigh the same however many samples they have, unless shares say otherwise. The
+scores of a class are w . z + c with w = W^-1 m, the discriminant functions of Gaussian classes with means m and one
+covariance W.
 
 Reference: R. A. Fisher, 1936; J. Friedman, "Regularized discriminant analysis", JASA 84, 1989 (shrinkage to a multiple
 of the identity, equation 18).
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -46,7 +48,13 @@ class CrossFit:
     folds: tuple[Discriminant, ...]
 
 
-def cross_fit(features: np.ndarray, labels: np.ndarray, folds: np.ndarray, shrinkage: float) -> CrossFit:
+def cross_fit(
+    features: np.ndarray,
+    labels: np.ndarray,
+    folds: np.ndarray,
+    shrinkage: float,
+    shares: Callable[[str], float] = lambda name: 1.0,
+) -> CrossFit:
     """Fit one discriminant on everything and one without each fold, from one pass over the second moments.
 
     Args:
@@ -54,6 +62,7 @@ def cross_fit(features: np.ndarray, labels: np.ndarray, folds: np.ndarray, shrin
         labels: (n,) class names; every class needs samples in at least two folds.
         folds: (n,) int, 0 to the number of folds - 1.
         shrinkage: weight of the identity in the covariance, above 0 and up to 1.
+        shares: how much a class weighs in the covariance, above 0; by default all the same.
 
     Returns:
         The fits. Scores are shifted by their mean over classes, which changes no difference between classes.
@@ -71,7 +80,8 @@ def cross_fit(features: np.ndarray, labels: np.ndarray, folds: np.ndarray, shrin
         raise ValueError(f"every class needs samples in at least two folds, {', '.join(lonely)} has not")
     mean, deviation = features.mean(axis=0), features.std(axis=0) + np.float32(1e-4)
     z = (features - mean) / deviation
-    weight = 1.0 / (count.sum(axis=0) * len(classes))
+    share = np.array([shares(str(name)) for name in classes])
+    weight = share / share.sum() / count.sum(axis=0)
     sums = np.zeros((*count.shape, z.shape[1]))
     grams = []
     for fold in range(len(count)):

@@ -13,7 +13,7 @@ from fingerprint.attributor import Attributor
 from fingerprint.conditions import CLEAN, Condition
 from fingerprint.evaluate import ORIGINAL, answers, summarise
 from fingerprint.expert import Expert, fit_expert, is_innocent
-from fingerprint.fit import SHRINKAGE, tracing_mask
+from fingerprint.fit import SHRINKAGE, share, tracing_mask
 from fingerprint.reference import Thresholds
 from fingerprint.samples import FOLDS, Sample, fold_of
 from fingerprint.sources import Source
@@ -143,7 +143,9 @@ def leave_out(
     for name in networks:
         step(f"without {name}")
         kept = data.take(data.labels != name)
-        expert, folds = fit_expert(kept, sources, SHRINKAGE[condition.is_jpeg], tracing_mask(condition, "colour"))
+        expert, folds = fit_expert(
+            kept, sources, SHRINKAGE[condition.is_jpeg], tracing_mask(condition, "colour"), share
+        )
         thresholds = choose_thresholds(held_out(kept, folds))
         out[name] = _left_out(expert, thresholds, probe, name, sources)
     out["mean_auroc"] = round(float(np.mean([entry["auroc"] for entry in out.values()])), 4)
