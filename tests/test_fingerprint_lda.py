@@ -33,18 +33,23 @@ def test_it_is_scikit_learns_discriminant_where_classes_are_balanced(shrinkage: 
     np.testing.assert_allclose(centred(fitted.scores(data.features)), expected, rtol=RTOL, atol=ATOL)
 
 
-def test_classes_weigh_the_same_however_many_samples_they_have() -> None:
+@pytest.mark.parametrize("share", [1.0, 0.05])
+def test_classes_weigh_what_their_shares_say_however_many_samples_they_have(share: float) -> None:
     data = training_set(spread=0.3)
     rng = np.random.default_rng(3)
     data = data.take(np.sort(rng.permutation(len(data.labels))[:150]))
     z, shrinkage = standardised(data.features), 0.2
     classes = np.unique(data.labels)
     means = np.stack([z[data.labels == name].mean(axis=0) for name in classes])
-    within = np.mean([np.cov(z[data.labels == name].T, bias=True) for name in classes], axis=0)
+    shares = np.where(np.char.startswith(classes, "original"), share, 1.0)
+    assert (shares == share).sum() > 0
+    covariances = [np.cov(z[data.labels == name].T, bias=True) for name in classes]
+    within = np.average(covariances, axis=0, weights=shares)
     shrunk = (1 - shrinkage) * within + shrinkage * np.trace(within) / len(within) * np.eye(len(within))
     weights = np.linalg.solve(shrunk, means.T)
     expected = centred(z @ weights - 0.5 * (means.T * weights).sum(axis=0))
-    fitted = cross_fit(data.features, data.labels, data.folds, shrinkage).full
+    told = {str(name): float(part) for name, part in zip(classes, shares, strict=True)}
+    fitted = cross_fit(data.features, data.labels, data.folds, shrinkage, told.__getitem__).full
     np.testing.assert_allclose(centred(fitted.scores(data.features)), expected, rtol=RTOL, atol=ATOL)
 
 

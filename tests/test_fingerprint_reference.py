@@ -71,6 +71,12 @@ def test_what_is_saved_is_loaded(folder: Path) -> None:
             np.testing.assert_array_equal(other.offsets, head.offsets)
 
 
+def test_references_of_the_first_format_are_still_read(folder: Path) -> None:
+    before = load(folder).experts[KEY].tracer.weights
+    _edit(folder, lambda about: about.update(format=1))
+    np.testing.assert_array_equal(load(folder).experts[KEY].tracer.weights, before)
+
+
 def test_dimensions_that_a_discriminant_does_not_use_take_no_room(tmp_path: Path) -> None:
     whole = small()
     expert = whole.experts[KEY]
