@@ -12,7 +12,7 @@ from reports_fakes import EVIDENCE, result_for
 
 import datasets
 import model_zoo
-from fingerprint import Attributor, Candidate, Parameter, Result, evaluate, studies
+from fingerprint import Attributor, Candidate, Parameter, Result, evaluate, expert, studies
 from fingerprint import fit as fitting
 from fingerprint.conditions import CLEAN, CONDITIONS
 from fingerprint.evaluate import POSTS, Answer, answers, interval, summarise
@@ -256,6 +256,20 @@ def test_a_fit_writes_a_reference_and_its_folds(tmp_path: Path, small_world: lis
     identities = {load(tmp_path / "folds" / f"fold{k}").identity for k in range(FOLDS)} | {loaded.identity}
     assert len(identities) == FOLDS + 1
     assert (said[0], said[-1], sum(counted)) == ("measuring clean", "writing", 14)
+
+
+def test_networks_of_the_reference_sweep_weigh_less(
+    tmp_path: Path, small_world: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: dict[str, float] = {}
+
+    def fit_expert(data: TrainingSet, sources: Any, shrinkage: Any, traced_by: Any, shares: Any) -> Any:
+        asked.update({str(label): shares(str(label)) for label in np.unique(data.labels)} | {"zoo-a": shares("zoo-a")})
+        return expert.fit_expert(data, sources, shrinkage, traced_by, shares)
+
+    monkeypatch.setattr(fitting, "fit_expert", fit_expert)
+    fit(Plan(tuple(Sample(label, "a", tmp_path) for label in LABELS), tmp_path, tmp_path / "out"))
+    assert asked == dict.fromkeys(LABELS, 1.0) | {"zoo-a": fitting.ZOO_SHARE}
 
 
 def test_fitting_again_gives_the_same_bits(tmp_path: Path, small_world: list[str]) -> None:
