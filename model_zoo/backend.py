@@ -9,9 +9,9 @@ otherwise at 10 to 50; channels of zeros make up for that. Its weight gradient r
 slopes of the whole batch fall out of the cache; summed over two or four pictures at a time it gets 50 to 65. From 32
 channels on both sides Winograd's filtering, written as matrix products, is faster still: EDSR-baseline trains at twice
 the speed. Shifted slices and matrix products take twice as long, and inside `lax.scan` XLA's convolution falls onto a
-path that is more than ten times slower. So on a CPU: `tuned`, one step a dispatch. On an
-accelerator a dispatch may cost more than a small step and scanning costs nothing, so several steps go into one there;
-how many is an estimate, to be replaced by a measurement.
+path that is more than ten times slower. So on a CPU: `tuned`, one step a dispatch. On an accelerator a dispatch may
+cost more than a small step and scanning costs nothing, so several steps go into one there; how many is an estimate, to
+be replaced by a measurement.
 """
 
 import contextlib

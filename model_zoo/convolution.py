@@ -31,25 +31,30 @@ _MOST = 16  # slices, since each costs time to compile
 
 _WIDE = 32  # channels from which, on both sides, Winograd's filtering beats XLA
 _TILE = 4  # side of its output tiles
-# Its transforms of an input tile, a kernel, and the products (Lavin & Gray, CVPR 2016, section 4.3), for both axes.
-_TO_TILE, _TO_FILTER, _FROM_PRODUCTS = (
-    np.kron(matrix, matrix)
+WINOGRAD = tuple(
+    np.array(matrix, np.float32)
     for matrix in (
-        np.array(
-            [
-                [4, 0, -5, 0, 1, 0],
-                [0, -4, -4, 1, 1, 0],
-                [0, 4, -4, -1, 1, 0],
-                [0, -2, -1, 2, 1, 0],
-                [0, 2, -1, -2, 1, 0],
-                [0, 4, 0, -5, 0, 1],
-            ],
-            np.float32,
-        ),
-        np.array([[6, 0, 0], [-4, -4, -4], [-4, 4, -4], [1, 2, 4], [1, -2, 4], [0, 0, 24]], np.float32) / 24,
-        np.array([[1, 1, 1, 1, 1, 0], [0, 1, -1, 2, -2, 0], [0, 1, 1, 4, 4, 0], [0, 1, -1, 8, -8, 1]], np.float32),
+        [
+            [4, 0, -5, 0, 1, 0],
+            [0, -4, -4, 1, 1, 0],
+            [0, 4, -4, -1, 1, 0],
+            [0, -2, -1, 2, 1, 0],
+            [0, 2, -1, -2, 1, 0],
+            [0, 4, 0, -5, 0, 1],
+        ],
+        [
+            [1 / 4, 0, 0],
+            [-1 / 6, -1 / 6, -1 / 6],
+            [-1 / 6, 1 / 6, -1 / 6],
+            [1 / 24, 1 / 12, 1 / 6],
+            [1 / 24, -1 / 12, 1 / 6],
+            [0, 0, 1],
+        ],
+        [[1, 1, 1, 1, 1, 0], [0, 1, -1, 2, -2, 0], [0, 1, 1, 4, 4, 0], [0, 1, -1, 8, -8, 1]],
     )
 )
+"""Transforms of an input tile, a kernel and the products along one axis (Lavin & Gray, CVPR 2016, section 4.3)."""
+_TO_TILE, _TO_FILTER, _FROM_PRODUCTS = (np.kron(matrix, matrix) for matrix in WINOGRAD)  # for both axes
 
 
 def convolve(

@@ -3,7 +3,6 @@
 Nothing heavier than the standard library is imported before `--help` has been answered.
 """
 
-import argparse
 import importlib
 import logging
 import os
@@ -15,8 +14,8 @@ from reports.commandline import (
     BROKEN_PIPE,
     INTERRUPTED,
     WRONG,
-    Parser,
     VersionAction,
+    choose_command,
     complain,
     forget_output,
     printable,
@@ -56,23 +55,11 @@ def dispatch(argv: Sequence[str], prog: str = "whorl") -> int:
     Returns:
         The exit code.
     """
-    width = max(map(len, GROUPS))
-    listing = "\n".join(f"  {name:<{width}}  {purpose}" for name, purpose in GROUPS.items())
-    parser = Parser(
-        prog=prog,
-        usage=f"{prog} [--help] [--version] GROUP ...",
-        description="Research on super-resolution networks and the traces they leave. Pictures are attributed by the "
-        "command `attribute`.",
-        epilog=f"groups:\n{listing}\n\n`{prog} GROUP --help` explains a group.",
-        formatter_class=argparse.RawDescriptionHelpFormatter,
+    description = (
+        "Research on super-resolution networks and the traces they leave. Pictures are attributed by the command "
+        "`attribute`."
     )
-    parser.add_argument("--version", action=VersionAction)
-    if not argv or argv[0].startswith("-"):
-        parser.parse_args(argv)
-        parser.error("a group is missing")
-    name, *rest = argv
-    if name not in GROUPS:
-        parser.error(f"there is no group {name!r}")
+    name, rest = choose_command(argv, prog, GROUPS, description, "group", {"--version": VersionAction})
     return _group(name)(rest, f"{prog} {name}")
 
 

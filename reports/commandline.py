@@ -7,7 +7,8 @@ import argparse
 import json
 import os
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
+from pathlib import Path
 from typing import Any, NoReturn
 
 ANSWERED = 0
@@ -42,6 +43,110 @@ class VersionAction(argparse.Action):
 
         emit(f"whorl {version('whorl')}")
         raise SystemExit(ANSWERED)
+
+
+def choose_command(
+    argv: Sequence[str],
+    prog: str,
+    commands: Mapping[str, str],
+    description: str,
+    kind: str = "command",
+    options: Mapping[str, type[argparse.Action]] | None = None,
+) -> tuple[str, list[str]]:
+    """Find the command that arguments begin with, or answer `--help`, which lists all.
+
+    Args:
+        argv: The command and its own arguments.
+        prog: The name to put before messages.
+        commands: What is offered: name and purpose.
+        description: What all of them are for.
+        kind: What one of them is called.
+        options: Further options that stand in the command's place.
+
+    Returns:
+        The command's name and its own arguments. A wrong call is one line and exit code 2.
+    """
+    width = max(map(len, commands)) + 2
+    lines = [f"  {name:{width}}{purpose}" for name, purpose in commands.items()]
+    known = " ".join(f"[{option}]" for option in ("--help", *(options or ())))
+    parser = Parser(
+        prog=prog,
+        usage=f"{prog} {known} {kind.upper()} ...",
+        description=description,
+        epilog="\n".join([f"{kind}s:", *lines, "", f"`{prog} {kind.upper()} --help` explains a {kind}."]),
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    for option, action in (options or {}).items():
+        parser.add_argument(option, action=action)
+    if not argv or argv[0].startswith("-"):
+        parser.parse_args(argv)
+        parser.error(f"a {kind} is missing")
+    name, *rest = argv
+    if name not in commands:
+        parser.error(f"there is no {kind} {name!r}")
+    return name, rest
+
+
+def portable_arguments(argv: Sequence[str]) -> list[str]:
+    """Return arguments as a results file may record them: an absolute path by its last part only.
+
+    What a command read is named; where it lay on somebody's machine is nobody's business and helps nobody.
+
+    Args:
+        argv: Arguments; `--out=/a/b` is an option and a path.
+    """
+    told = []
+    for argument in argv:
+        option, joined, value = argument.partition("=") if argument.startswith("-") else ("", "", argument)
+        told.append(option + joined + (Path(value).name if Path(value).is_absolute() else value))
+    return told
+
+
+def check_output(option: str, path: Path, suffixes: Collection[str] = ()) -> None:
+    """Refuse an output that cannot be written, before any work is done.
+
+    Args:
+        option: The option that named it, for the message.
+        path: Where it is to go.
+        suffixes: What its name may end in, in any case; anything, if there are none.
+
+    Raises:
+        ValueError: It has another suffix, is a folder, or there is no folder for it that can be written to.
+    """
+    if suffixes and path.suffix.lower() not in suffixes:
+        wanted = " ".join(suffixes) if len(suffixes) == 1 else f"one of {' '.join(suffixes)}"
+        raise ValueError(f"{option} must end in {wanted}, got {path.name!r}")
+    fault = None
+    if path.is_dir():
+        fault = f"{path} is a folder"
+    elif not path.parent.is_dir():
+        fault = f"there is no folder {path.parent}"
+    elif not os.access(path.parent, os.W_OK):
+        fault = f"{path.parent} cannot be written to"
+    if fault:
+        raise ValueError(f"{option} must be a file in a folder that exists: {fault}")
+
+
+def columns(rows: Sequence[Sequence[str]], right: Collection[int]) -> str:
+    """Lay cells out in columns.
+
+    Args:
+        rows: Of equal length.
+        right: Which columns are flush right.
+
+    Returns:
+        The lines.
+    """
+    rows = [[printable(cell) for cell in row] for row in rows]
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    lines = []
+    for row in rows:
+        cells = [
+            f"{cell:{'>' if place in right else '<'}{width}}"
+            for place, (cell, width) in enumerate(zip(row, widths, strict=True))
+        ]
+        lines.append("  ".join(cells).rstrip())
+    return "\n".join(lines)
 
 
 def printable(text: str) -> str:

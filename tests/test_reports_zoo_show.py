@@ -162,7 +162,7 @@ class TestCompare:
     @pytest.mark.parametrize(
         ("arguments", "message"),
         [
-            (["--out", "f.jpg"], "--out must end in .png, .pdf or .svg, got 'f.jpg'"),
+            (["--out", "f.jpg"], "--out must end in one of .png .pdf .svg, got 'f.jpg'"),
             (["--out", "nowhere/f.png"], "--out must be a file in a folder that exists"),
             (["--out", "f.png", "--crop", "50,0,20,20"], "--crop 50,0,20,20 must lie in 62x50 pixels"),
             (["--image", "nothing.png"], "nothing.png: "),

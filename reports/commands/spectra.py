@@ -4,7 +4,7 @@ import argparse
 from collections.abc import Sequence
 from pathlib import Path
 
-from reports.commandline import ANSWERED, Parser, positive_int
+from reports.commandline import ANSWERED, Parser, check_output, positive_int
 
 MAX_PIXELS = 200_000_000
 RESIDUALS = ("median", "high-pass", "wiener")
@@ -51,7 +51,9 @@ def main(argv: Sequence[str], prog: str = "whorl spectra") -> int:
 
 def _show(options: argparse.Namespace) -> int:
     """Draw a picture, its residual, the residual's spectrum with the grids of x2, x3 and x4 marked, and profiles."""
-    _check_output(options.output, Path(options.image))
+    check_output("--output", options.output, SUFFIXES)
+    if options.output.exists() and Path(options.image).exists() and options.output.samefile(options.image):
+        raise ValueError(f"--output {options.output} is the picture itself, which is never overwritten")
     from datasets import EvidenceError, read_evidence
 
     try:
@@ -68,15 +70,3 @@ def _show(options: argparse.Namespace) -> int:
     figure = draw(measured, Path(evidence.path).name, evidence.sha256, options.output.suffix.lower())
     write_atomically(options.output, figure)
     return ANSWERED
-
-
-def _check_output(path: Path, image: Path) -> None:
-    """Refuse an output that cannot or must not be written before any work is done."""
-    if path.suffix.lower() not in SUFFIXES:
-        raise ValueError(f"--output must end in one of {' '.join(SUFFIXES)}, got {path.name!r}")
-    if path.is_dir():
-        raise ValueError(f"--output {path} is a folder")
-    if not path.parent.is_dir():
-        raise ValueError(f"--output {path}: there is no folder {path.parent}")
-    if path.exists() and image.exists() and path.samefile(image):
-        raise ValueError(f"--output {path} is the picture itself, which is never overwritten")

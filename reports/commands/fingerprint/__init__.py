@@ -3,11 +3,10 @@
 Each command is a module here with `main(argv, prog) -> int`.
 """
 
-import argparse
 from collections.abc import Sequence
 from importlib import import_module
 
-from reports.commandline import Parser
+from reports.commandline import choose_command
 
 COMMANDS = {
     "fit": ("fit", "fit a reference from the data folder, our networks' outputs and further ones"),
@@ -30,19 +29,7 @@ def main(argv: Sequence[str], prog: str = "whorl fingerprint") -> int:
     Returns:
         The exit code.
     """
-    width = max(map(len, COMMANDS)) + 2
-    lines = [f"  {name:{width}}{purpose}" for name, (_, purpose) in COMMANDS.items()]
-    parser = Parser(
-        prog=prog,
-        usage=f"{prog} [--help] COMMAND ...",
-        description="Fit the reference that `attribute` compares with, and measure its worth.",
-        epilog="\n".join(["commands:", *lines, "", f"`{prog} COMMAND --help` explains a command."]),
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
-    if not argv or argv[0].startswith("-"):
-        parser.parse_args(argv)
-        parser.error("a command is missing")
-    name, *rest = argv
-    if name not in COMMANDS:
-        parser.error(f"there is no command {name!r}")
-    return import_module(f"reports.commands.fingerprint.{COMMANDS[name][0]}").main(rest, f"{prog} {name}")
+    purposes = {name: purpose for name, (_, purpose) in COMMANDS.items()}
+    description = "Fit the reference that `attribute` compares with, and measure its worth."
+    name, rest = choose_command(argv, prog, purposes, description)
+    return import_module(f"{__name__}.{COMMANDS[name][0]}").main(rest, f"{prog} {name}")

@@ -120,25 +120,6 @@ def check_name(what: str, name: str, known: Any) -> None:
         raise ValueError(f"{what} must be one of {', '.join(known)}, got {name!r}")
 
 
-def check_out(path: Path | None) -> None:
-    """Refuse a file that cannot be written before any work is done.
-
-    Args:
-        path: The file, None for none.
-
-    Raises:
-        ValueError: It cannot be written.
-    """
-    if path is None:
-        return
-    if path.is_dir():
-        raise ValueError(f"--out {path} is a folder")
-    if not path.parent.is_dir():
-        raise ValueError(f"--out {path}: there is no folder {path.parent}")
-    if not os.access(path.parent, os.W_OK):
-        raise ValueError(f"--out {path}: the folder cannot be written to")
-
-
 def make_room(option: str, folder: Path) -> None:
     """Make a folder that will be written to, so that a fault shows before the work and not after.
 
@@ -185,25 +166,3 @@ def deliver(report: Mapping[str, Any], path: Path | None) -> None:
     from model_zoo.weights import write_atomically
 
     write_atomically(path, (json.dumps(report, indent=1, allow_nan=False) + "\n").encode())
-
-
-def columns(rows: Sequence[Sequence[str]], right: set[int]) -> str:
-    """Lay cells out in columns.
-
-    Args:
-        rows: Of equal length.
-        right: Which columns are flush right.
-
-    Returns:
-        The lines.
-    """
-    rows = [[printable(cell) for cell in row] for row in rows]
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    lines = []
-    for row in rows:
-        cells = [
-            f"{cell:{'>' if place in right else '<'}{width}}"
-            for place, (cell, width) in enumerate(zip(row, widths, strict=True))
-        ]
-        lines.append("  ".join(cells).rstrip())
-    return "\n".join(lines)

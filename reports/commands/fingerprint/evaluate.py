@@ -5,10 +5,9 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from reports.commandline import ANSWERED, Parser, emit, emit_json, printable
+from reports.commandline import ANSWERED, Parser, check_output, emit, emit_json, printable
 from reports.commands.fingerprint.common import (
     Counter,
-    check_out,
     chosen_posts,
     deliver,
     origin,
@@ -35,7 +34,8 @@ def main(argv: Sequence[str], prog: str) -> int:
         The exit code.
     """
     options = _parser(prog).parse_args(argv)
-    check_out(options.out)
+    if options.out is not None:
+        check_output("--out", options.out)
     from fingerprint import studies
     from fingerprint.evaluate import test_items
     from fingerprint.reference import load

@@ -5,8 +5,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from reports.commandline import ANSWERED, Parser, emit, positive_int
-from reports.commands.fingerprint.common import Counter, check_name, columns, make_room, say, work_option
+from reports.commandline import ANSWERED, Parser, columns, emit, positive_int
+from reports.commands.fingerprint.common import Counter, check_name, make_room, say, work_option
 
 if TYPE_CHECKING:
     from fingerprint import Reference

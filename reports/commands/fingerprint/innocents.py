@@ -3,12 +3,10 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-from reports.commandline import ANSWERED, Parser, emit
+from reports.commandline import ANSWERED, Parser, check_output, columns, emit
 from reports.commands.fingerprint.common import (
     Counter,
-    check_out,
     chosen_posts,
-    columns,
     deliver,
     origin,
     out_option,
@@ -28,7 +26,8 @@ def main(argv: Sequence[str], prog: str) -> int:
         The exit code.
     """
     options = _parser(prog).parse_args(argv)
-    check_out(options.out)
+    if options.out is not None:
+        check_output("--out", options.out)
     from fingerprint import studies
     from fingerprint.reference import load
 

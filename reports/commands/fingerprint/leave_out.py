@@ -3,11 +3,9 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from reports.commandline import ANSWERED, Parser, emit
+from reports.commandline import ANSWERED, Parser, check_output, columns, emit
 from reports.commands.fingerprint.common import (
     check_name,
-    check_out,
-    columns,
     deliver,
     make_room,
     out_option,
@@ -27,7 +25,8 @@ def main(argv: Sequence[str], prog: str) -> int:
         The exit code.
     """
     options = _parser(prog).parse_args(argv)
-    check_out(options.out)
+    if options.out is not None:
+        check_output("--out", options.out)
     import datasets
     from fingerprint.conditions import CONDITIONS
     from fingerprint.fit import default_samples

@@ -3,8 +3,8 @@
 from collections.abc import Sequence
 from dataclasses import asdict
 
-from reports.commandline import ANSWERED, Parser, emit, emit_json
-from reports.commands.fingerprint.common import columns, origin, reference_option
+from reports.commandline import ANSWERED, Parser, columns, emit, emit_json
+from reports.commands.fingerprint.common import origin, reference_option
 
 
 def main(argv: Sequence[str], prog: str) -> int:

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from reports.commandline import ANSWERED, Parser, emit, emit_json
+from reports.commandline import ANSWERED, Parser, columns, emit, emit_json
 
 
 def main(argv: Sequence[str], prog: str) -> int:
@@ -39,8 +39,7 @@ def main(argv: Sequence[str], prog: str) -> int:
     elif options.markdown:
         emit(standard.markdown(counted))
     else:
-        from reports.commands.zoo.listing import columns
-
-        rows = [tuple(text.upper() for text in standard.HEAD), *map(standard.cells, counted)]
-        emit(columns([row[:-1] for row in rows], left=2))
+        table = [tuple(text.upper() for text in standard.HEAD), *map(standard.cells, counted)]
+        rows = [row[:-1] for row in table]
+        emit(columns(rows, right=range(2, len(rows[0]))))
     return ANSWERED

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from reports.commandline import ANSWERED, Parser, emit, emit_json
+from reports.commandline import ANSWERED, Parser, check_output, columns, emit, emit_json, portable_arguments
 
 _BENCHMARKS = ("set5", "set14", "b100")
 
@@ -27,8 +27,8 @@ def main(argv: Sequence[str], prog: str) -> int:
     if options.networks and options.all:
         parser.error("--all goes without a NAME")
     if options.out is not None:
-        _check_output(options.out)
-    rows = _measure(options, f"{prog} {shlex.join(argv)}")
+        check_output("--out", options.out, (".json",))
+    rows = _measure(options, f"{prog} {shlex.join(portable_arguments(argv))}")
     if options.json:
         emit_json(rows)
         return ANSWERED
@@ -37,9 +37,8 @@ def main(argv: Sequence[str], prog: str) -> int:
     if options.markdown:
         emit(markdown(rows))
         return ANSWERED
-    from reports.commands.zoo.listing import columns
-
-    emit("\n".join([columns(_loud(cells(rows)), left=2), "", *legend(rows)]))
+    table = _loud(cells(rows))
+    emit("\n".join([columns(table, right=range(2, len(table[0]))), "", *legend(rows)]))
     return ANSWERED
 
 
@@ -75,14 +74,6 @@ def _parser(prog: str) -> Parser:
     parser.add_argument("--json", action="store_true", help="write one JSON array instead of a table")
     parser.add_argument("--markdown", action="store_true", help="write the table in Markdown")
     return parser
-
-
-def _check_output(path: Path) -> None:
-    """Refuse an output that cannot be written before any work is done."""
-    if path.suffix.lower() != ".json":
-        raise ValueError(f"--out must end in .json, got {path.name!r}")
-    if path.is_dir() or not path.parent.is_dir():
-        raise ValueError(f"--out must be a file in a folder that exists, got {str(path)!r}")
 
 
 def _measure(options: Any, command: str) -> list[dict[str, Any]]:

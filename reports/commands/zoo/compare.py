@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from reports.commandline import ANSWERED, Parser, emit, emit_json
+from reports.commandline import ANSWERED, Parser, check_output, columns, emit, emit_json
 
 if TYPE_CHECKING:
     from reports.zoo_scores import Score
@@ -24,7 +24,7 @@ def main(argv: Sequence[str], prog: str) -> int:
     """
     options = _parser(prog).parse_args(argv)
     if options.out is not None:
-        _check_output(options.out)
+        check_output("--out", options.out, (".png", ".pdf", ".svg"))
     from reports.zoo_networks import choose
 
     networks = choose(options.networks, options.runs)
@@ -90,14 +90,6 @@ def _crop(given: tuple[int, int, int, int] | None, truth: Any) -> Any:
     return crop
 
 
-def _check_output(path: Path) -> None:
-    """Refuse an output that cannot be written before any work is done."""
-    if path.suffix.lower() not in (".png", ".pdf", ".svg"):
-        raise ValueError(f"--out must end in .png, .pdf or .svg, got {path.name!r}")
-    if path.is_dir() or not path.parent.is_dir():
-        raise ValueError(f"--out must be a file in a folder that exists, got {str(path)!r}")
-
-
 def _draw(options: argparse.Namespace, crop: Any, scores: "Sequence[Score]", truth: Any, name: str) -> None:
     from model_zoo.weights import write_atomically
     from reports.zoo_figures import draw_comparison
@@ -112,15 +104,14 @@ def _draw(options: argparse.Namespace, crop: Any, scores: "Sequence[Score]", tru
 
 def _table(scores: "Sequence[Score]", picture: str) -> str:
     """Lay the scores out in columns; a distance that has no weights has no column."""
-    from reports.commands.zoo.listing import columns
-
     head = ["NAME", "SCALE", "LOSS", "SET5 PSNR", "PSNR", "SSIM", "LPIPS", "PARAMETERS", "BYTES", "TIME/MEGAPIXEL"]
     rows = [head, *map(_row, scores)]
     measured = "PSNR, SSIM, LPIPS"
     if all(score.lpips is None for score in scores):
         place, measured = head.index("LPIPS"), "PSNR, SSIM"
         rows = [row[:place] + row[place + 1 :] for row in rows]
-    return f"{columns(rows, left=3)}\n\n{measured} and time are those on {picture}; megapixels are the result's."
+    table = columns(rows, right=range(3, len(rows[0])))
+    return f"{table}\n\n{measured} and time are those on {picture}; megapixels are the result's."
 
 
 def _row(score: "Score") -> list[str]:

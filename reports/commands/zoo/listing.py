@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from reports.commandline import ANSWERED, Parser, emit, emit_json, printable
+from reports.commandline import ANSWERED, Parser, columns, emit, emit_json
 
 if TYPE_CHECKING:
     from model_zoo import Manifest
@@ -74,14 +74,4 @@ def table(networks: Sequence["Manifest"]) -> str:
             (network.name, network.architecture, f"x{network.scale}", network.recipe or network.loss)
             + (network.training_data, seed, f"{network.parameters:,}", psnr, bicubic, f"{network.bytes:,}")
         )
-    return columns(rows, left=5)
-
-
-def columns(rows: Sequence[Sequence[str]], left: int) -> str:
-    """Lay rows out in columns, the first `left` of them flush left, the others flush right."""
-    widths = [max(len(printable(row[column])) for row in rows) for column in range(len(rows[0]))]
-    lines = []
-    for row in rows:
-        cells = [f"{printable(cell):{'<' if place < left else '>'}{widths[place]}}" for place, cell in enumerate(row)]
-        lines.append("  ".join(cells).rstrip())
-    return "\n".join(lines)
+    return columns(rows, right=range(5, len(head)))

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from reports.commandline import ANSWERED, Parser
+from reports.commandline import ANSWERED, Parser, check_output
 
 _SUFFIXES = {".png": {}, ".webp": {"lossless": True}, ".tif": {}, ".tiff": {}, ".bmp": {}}
 
@@ -36,7 +36,7 @@ def main(argv: Sequence[str], prog: str) -> int:
         help=f"where the result goes; its suffix ({' '.join(_SUFFIXES)}) chooses the format, always lossless",
     )
     options = parser.parse_args(argv)
-    _check_output(options.output)
+    check_output("--output", options.output, _SUFFIXES)
     from model_zoo.manifests import find_manifest
 
     find_manifest(options.network)
@@ -50,16 +50,6 @@ def main(argv: Sequence[str], prog: str) -> int:
 
     _write_picture(options.output, load(options.network).upscale(pixels))
     return ANSWERED
-
-
-def _check_output(path: Path) -> None:
-    """Refuse an output that cannot be written before any work is done."""
-    if path.suffix.lower() not in _SUFFIXES:
-        raise ValueError(f"--output must end in one of {' '.join(_SUFFIXES)}, got {path.name!r}")
-    if path.is_dir():
-        raise ValueError(f"--output {path} is a folder")
-    if not path.parent.is_dir():
-        raise ValueError(f"--output {path}: there is no folder {path.parent}")
 
 
 def _write_picture(path: Path, pixels: Any) -> None:
