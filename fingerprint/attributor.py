@@ -5,11 +5,14 @@ Deterministic: the same picture gives the same result alone or among others, on 
 
 import math
 import os
+from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 import numpy as np
+from scipy.special import ndtri
 
 from datasets import Evidence, read_evidence
 from fingerprint.conditions import CONDITIONS, LOWEST_QUALITY, Condition
@@ -17,13 +20,15 @@ from fingerprint.decide import Decision, decide
 from fingerprint.expert import PARSED, Expert, Scored
 from fingerprint.reference import Reference, load, mode_mask
 from fingerprint.result import Candidate, ImageFacts, Parameter, Priors, Result, Tool, Upscaled, Verdict
-from fingerprint.router import route
-from fingerprint.sources import UNKNOWN
+from fingerprint.router import Route, route
+from fingerprint.sources import UNKNOWN, Source
 from spectra import TILE, TileFeatures, prepare, tile_features, tile_origins, to_uint8
 
 FLATTEST = 0.7  # grey levels; a tile below this standard deviation shows nothing that could carry a trace
 SMALL_SIDE = 144  # pixels; validation crops are 160
 CANDIDATES = 5
+ACCUSATIONS = ("known_source", "unknown_source")
+GUESSES = 199  # points that stand for the normal distribution of a regressed size
 NOTHING_ELSE = {"scale": "1", "loss": "none", "architecture": "none"}
 
 
@@ -90,28 +95,46 @@ class Attributor:
             return self._nothing(evidence, notes)
         mode = "grey" if grey else "colour"
         vector = features.pooled(textured)[mode_mask(mode)][None]
-        condition, remark = self._route(mode, vector, evidence.jpeg_quality)
-        if remark:
-            notes.append(f"recompressed: {remark}")
-        expert = self.reference.experts[mode, condition.name]
-        scored = expert.score(_scores(expert.detector, vector), _scores(expert.tracer, vector))
-        decision = decide(expert, scored, 0, self.reference.thresholds[mode, condition.name], self.priors)
+        route = self._route(mode, vector, evidence.jpeg_quality)
+        if route.remark:
+            notes.append(f"recompressed: {route.remark}")
+        expert, scored = self._ask(mode, route.condition, vector)
+        doubt = self._contradicted(mode, route, vector) if scored.upscaled[0] > 0 else None
+        if doubt:
+            scored = replace(scored, upscaled=np.zeros(1))
+        decision = decide(expert, scored, 0, self.reference.thresholds[mode, route.condition.name], self.priors)
+        if doubt:
+            decision = replace(decision, verdict="inconclusive", reason=doubt)
         verdict = self._widened(decision, evidence, notes)
         return Result(
             image=_facts(evidence, notes),
             verdict=verdict,
             candidates=_candidates(expert, decision),
             upscaled=Upscaled(_down(decision.upscaled), _log10(decision.log_lr_upscaled)),
-            parameters=_parameters(expert, scored, decision, verdict),
+            parameters=_parameters(expert, scored, decision, verdict, self.reference.sources),
             tool=self._tool,
         )
 
-    def _route(self, mode: str, vector: np.ndarray, quality: int | None) -> tuple[Condition, str | None]:
+    def _ask(self, mode: str, condition: Condition, vector: np.ndarray) -> tuple[Expert, Scored]:
+        expert = self.reference.experts[mode, condition.name]
+        return expert, expert.score(_scores(expert.detector, vector), _scores(expert.tracer, vector))
+
+    def _route(self, mode: str, vector: np.ndarray, quality: int | None) -> Route:
         router = self.reference.routers[mode]
         scores = self.reference.router_temperatures[mode] * _scores(router, vector)[0].astype(np.float64)
         order = [router.classes.index(condition.name) for condition in CONDITIONS]
         scores = scores[order]
         return route(scores - scores.max() - math.log(np.exp(scores - scores.max()).sum()), quality)
+
+    def _contradicted(self, mode: str, chosen: Route, vector: np.ndarray) -> str | None:
+        """Say which other condition that the picture may be in speaks against upscaling."""
+        for condition in chosen.others:
+            if float(self._ask(mode, condition, vector)[1].upscaled[0]) < 0:
+                return (
+                    f"contradictory: it looks upscaled if it went through {chosen.condition.words}, not upscaled if "
+                    f"through {condition.words}, and by its pixels both are possible"
+                )
+        return None
 
     def _widened(self, decision: Decision, evidence: Evidence, notes: list[str]) -> Verdict:
         """Widen to inconclusive what lies outside the validated range, and say so."""
@@ -120,7 +143,7 @@ class Attributor:
             limit = f"the validated range, which ends at {LOWEST_QUALITY}"
             notes.append(f"compressed: JPEG quality {quality} is below {limit}")
             return "inconclusive"
-        if side < SMALL_SIDE and decision.verdict in ("known_source", "unknown_source"):
+        if side < SMALL_SIDE and decision.verdict in ACCUSATIONS:
             notes.append(f"small: a side of {side} pixels is below the {SMALL_SIDE} that upscaling is reported from")
             return "inconclusive"
         if decision.reason:
@@ -175,16 +198,27 @@ def _candidates(expert: Expert, decision: Decision) -> tuple[Candidate, ...]:
     )
 
 
-def _parameters(expert: Expert, scored: Scored, decision: Decision, verdict: str) -> dict[str, Parameter]:
-    """Parse hyper-parameters: what the heads say given upscaled, and what holds of a picture that was not."""
+def _parameters(
+    expert: Expert, scored: Scored, decision: Decision, verdict: Verdict, sources: Mapping[str, Source]
+) -> dict[str, Parameter]:
+    """Parse hyper-parameters: those of each enrolled source by its probability, and for an unknown one what heads say.
+
+    What is not upscaled has none.
+    """
     out: dict[str, Parameter] = {}
     for name in PARSED:
-        given = dict(zip(expert.heads[name].classes, np.exp(scored.parsed[name][0]) * decision.upscaled, strict=True))
+        given = dict.fromkeys(expert.heads[name].classes, 0.0)
+        for source, probability in zip(expert.sources, decision.sources, strict=True):
+            value = str(getattr(sources[source], name))
+            given[value] = given.get(value, 0.0) + float(probability)
+        for value, log_probability in zip(expert.heads[name].classes, scored.parsed[name][0], strict=True):
+            given[value] += decision.unknown * math.exp(log_probability)
+        given = {value: probability * decision.upscaled for value, probability in given.items()}
         if name in NOTHING_ELSE:
             key = NOTHING_ELSE[name]
             given[key] = given.get(key, 0.0) + 1 - decision.upscaled
         probabilities = {key: _down(float(value)) for key, value in sorted(given.items())}
-        ruled_out = NOTHING_ELSE.get(name) if verdict in ("known_source", "unknown_source") else None
+        ruled_out = NOTHING_ELSE.get(name) if verdict in ACCUSATIONS else None
         best = max((key for key in probabilities if key != ruled_out), key=lambda key: probabilities[key])
         if verdict == "not_upscaled":
             best = NOTHING_ELSE.get(name, UNKNOWN)
@@ -193,14 +227,24 @@ def _parameters(expert: Expert, scored: Scored, decision: Decision, verdict: str
             out[name] = Parameter(int(best), (min(low, int(best)), max(high, int(best))), probabilities)
         else:
             out[name] = Parameter(None if best == UNKNOWN else best, None, probabilities)
-    if verdict == "not_upscaled":
-        out["log10_parameters"] = Parameter(None)
-    else:
-        size = float(scored.log10_parameters[0])
-        out["log10_parameters"] = Parameter(
-            round(size, 2), (round(size - expert.size_margin, 2), round(size + expert.size_margin, 2))
-        )
+    sizes = np.array([sources[source].parameters for source in expert.sources])
+    kernels = float(decision.sources[sizes == 0].sum())
+    nothing = verdict == "not_upscaled" or kernels > 0.5
+    out["log10_parameters"] = Parameter(None) if nothing else _size(expert, scored, decision, sizes)
     return out
+
+
+def _size(expert: Expert, scored: Scored, decision: Decision, sizes: np.ndarray) -> Parameter:
+    """Give median and 90 % interval: each enrolled network's size by its probability, the regression for the rest."""
+    networks = sizes > 0
+    spread = expert.size_margin / ndtri(0.95)
+    guesses = float(scored.log10_parameters[0]) + spread * ndtri((np.arange(GUESSES) + 0.5) / GUESSES)
+    values = np.concatenate([np.log10(sizes[networks]), guesses])
+    weights = np.concatenate([decision.sources[networks], np.full(GUESSES, decision.unknown / GUESSES)])
+    order = np.argsort(values, kind="stable")
+    reached = np.cumsum(weights[order]) / weights.sum()
+    low, middle, high = (round(float(values[order][np.searchsorted(reached, q)]), 2) for q in (0.05, 0.5, 0.95))
+    return Parameter(middle, (low, high))
 
 
 def _range(probabilities: dict[str, float], coverage: float = 0.9) -> tuple[int, int]:

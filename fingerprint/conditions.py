@@ -25,6 +25,11 @@ class Condition:
         """Whether the picture was JPEG-coded last."""
         return self.lowest is not None
 
+    @property
+    def words(self) -> str:
+        """What happened, for people."""
+        return f"a JPEG step of quality {self.lowest} to {self.highest}" if self.is_jpeg else "no JPEG step"
+
 
 CLEAN = Condition("clean")
 CONDITIONS = (

@@ -3,14 +3,32 @@
 Features are float32 `n d`; scores are those of a shrinkage discriminant over conditions.
 """
 
+from dataclasses import dataclass
+
 import numpy as np
 
 from fingerprint.conditions import CLEAN, CONDITIONS, Condition, of_quality
 
 CERTAIN = 0.9
+POSSIBLE = 0.01
 
 
-def route(log_probabilities: np.ndarray, quality: int | None) -> tuple[Condition, str | None]:
+@dataclass(frozen=True)
+class Route:
+    """The condition that a picture is judged by.
+
+    Attributes:
+        condition: the one.
+        remark: why the pixels were believed over the file's format, None where they were not.
+        others: where they were, the other conditions that are possible by the pixels.
+    """
+
+    condition: Condition
+    remark: str | None = None
+    others: tuple[Condition, ...] = ()
+
+
+def route(log_probabilities: np.ndarray, quality: int | None) -> Route:
     """Choose the condition to judge a picture by.
 
     A JPEG file's own tables are believed, unless the pixels say with near certainty that a stronger JPEG step came
@@ -19,17 +37,15 @@ def route(log_probabilities: np.ndarray, quality: int | None) -> tuple[Condition
     Args:
         log_probabilities: (c,) of `CONDITIONS`, from the pixels.
         quality: the file's JPEG quality, None where it is not a JPEG file.
-
-    Returns:
-        The condition, and a remark where the pixels were believed over the file's format.
     """
     seen = CONDITIONS[int(np.argmax(log_probabilities))]
     stated = of_quality(quality)
+    likely = zip(CONDITIONS, np.exp(log_probabilities), strict=True)
+    others = tuple(condition for condition, share in likely if share >= POSSIBLE and condition != seen)
+    step = f"JPEG step of about quality {seen.lowest} to {seen.highest}"
     if quality is None:
-        if seen == CLEAN:
-            return seen, None
-        return seen, f"the pixels show an earlier JPEG step of about quality {seen.lowest} to {seen.highest}"
+        return Route(seen) if seen == CLEAN else Route(seen, f"the pixels show an earlier {step}", others)
     lower = CONDITIONS.index(seen) > CONDITIONS.index(stated) + 1
     if lower and np.exp(log_probabilities.max()) > CERTAIN:
-        return seen, f"the pixels show an earlier, stronger JPEG step of about quality {seen.lowest} to {seen.highest}"
-    return stated, None
+        return Route(seen, f"the pixels show an earlier, stronger {step}", others)
+    return Route(stated)

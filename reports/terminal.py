@@ -124,7 +124,7 @@ def _network_size(parameter: Parameter) -> str:
     if not isinstance(parameter.value, int | float):
         return UNKNOWN
     value = f"about {_count(float(parameter.value))}"
-    if parameter.interval is None:
+    if parameter.interval is None or parameter.interval[0] == parameter.interval[1]:
         return value
     low, high = parameter.interval
     return f"{value} ({_count(low)} to {_count(high)})"

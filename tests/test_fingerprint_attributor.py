@@ -219,6 +219,75 @@ def test_a_stronger_jpeg_step_in_the_pixels_is_said(tmp_path: Path) -> None:
         assert any(note.startswith("recompressed: ") and "59 to 69" in note for note in result.image.notes)
 
 
+def calling(expert: Expert, upscaled: bool) -> Expert:
+    """An expert that is sure, whatever it sees."""
+    weights, offsets = np.zeros_like(expert.detection.weights), np.zeros(2)
+    offsets[expert.detection.classes.index("upscaled")] = 30.0 if upscaled else -30.0
+    return replace(expert, detection=replace(expert.detection, weights=weights, offsets=offsets))
+
+
+@pytest.mark.parametrize(
+    ("other", "share", "verdict"),
+    [(False, 0.1, "inconclusive"), (True, 0.1, "known_source"), (False, 0.005, "known_source")],
+    ids=["contradicted", "agreed", "hardly possible"],
+)
+def test_nobody_is_accused_where_conditions_that_are_possible_disagree(
+    other: bool, share: float, verdict: str, tmp_path: Path
+) -> None:
+    made = reference(replace(FORCED["known_source"], accuse=1.0, clear=-1.0))
+    shares = {"jpeg-51": 1 - share, "jpeg-96": share}
+    router = made.routers["colour"]
+    offsets = np.log([shares.get(name, 1e-9) for name in router.classes]).astype(np.float32)
+    keys = {("colour", "jpeg-51"): True, ("colour", "jpeg-96"): other}
+    experts = {**made.experts, **{key: calling(made.experts[key], said) for key, said in keys.items()}}
+    judge = Attributor(
+        replace(made, experts=experts, routers={**made.routers, "colour": replace(router, offsets=offsets)})
+    )
+    result = answer(judge, written(tmp_path / "a.png"))
+    assert result.verdict == verdict
+    doubted = "contradictory: it looks upscaled if it went through a JPEG step of quality 44 to 58, not upscaled if "
+    assert any(note.startswith(doubted) for note in result.image.notes) == (verdict == "inconclusive")
+    if verdict == "inconclusive":
+        assert (result.upscaled.log10_lr, result.upscaled.probability) == (0.0, 0.5)
+    stated = answer(judge, written(tmp_path / "a.jpg", quality=50))
+    assert stated.verdict == "known_source"  # a file's own tables leave no other possibility
+
+
+@pytest.mark.parametrize("name", SOURCES)
+def test_what_is_parsed_agrees_with_the_source_that_is_named(name: str, tmp_path: Path) -> None:
+    made = reference(FORCED["known_source"])
+    key = ("colour", "clean")
+    expert = calling(made.experts[key], upscaled=True)
+    zeros = np.zeros_like(expert.tracer.weights)
+    certain = np.array([100.0 * (source == name) for source in expert.sources], np.float32)
+    tracer = replace(expert.tracer, weights=zeros, offsets=certain)
+    known = np.array([50.0 * (k == "known") for k in expert.novelty.classes])
+    novelty = replace(expert.novelty, weights=np.zeros_like(expert.novelty.weights), offsets=known)
+    expert = replace(expert, tracer=tracer, novelty=novelty, support=(10**9,) * 3)
+    told = answer(Attributor(replace(made, experts={**made.experts, key: expert})), written(tmp_path / "a.png"))
+    source, parsed = SOURCES[name], told.parameters
+    assert told.candidates[0].source == name
+    assert parsed["scale"].value == source.scale and parsed["scale"].interval == (source.scale,) * 2
+    assert (parsed["architecture"].value, parsed["loss"].value) == (source.architecture, source.loss)
+    assert parsed["training_data"].value == (None if source.training_data == "unknown" else source.training_data)
+    size = None if source.parameters == 0 else round(math.log10(source.parameters), 2)
+    assert parsed["log10_parameters"].value == size
+    assert parsed["log10_parameters"].interval == (None if size is None else (size, size))
+
+
+def test_the_size_of_an_unknown_network_is_what_the_regression_says(tmp_path: Path) -> None:
+    made = reference(FORCED["unknown_source"])
+    key = ("colour", "clean")
+    expert = made.experts[key]
+    unknown = np.array([-50.0 * (k == "known") for k in expert.novelty.classes])
+    novelty = replace(expert.novelty, weights=np.zeros_like(expert.novelty.weights), offsets=unknown)
+    size = np.append(np.zeros(len(expert.size) - 1), 5.0)
+    expert = replace(expert, novelty=novelty, support=(10**9,) * 3, size=size, size_margin=0.5)
+    told = answer(Attributor(replace(made, experts={**made.experts, key: expert})), written(tmp_path / "a.png"))
+    assert told.parameters["log10_parameters"].value == 5.0
+    assert told.parameters["log10_parameters"].interval == pytest.approx((4.5, 5.5), abs=0.011)
+
+
 def test_the_answer_is_the_same_alone_in_a_batch_and_on_any_number_of_threads(
     folder: Path, attributor: Attributor, tmp_path: Path
 ) -> None:

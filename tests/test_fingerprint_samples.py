@@ -67,9 +67,18 @@ def seen(name: str, probability: float = 0.95) -> np.ndarray:
     ids=["png", "decoded jpeg", "agree", "table wins", "weaker", "next door", "stronger before", "not certain"],
 )
 def test_a_picture_is_routed(pixels: str, probability: float, quality: int | None, chosen: str, remarked: bool) -> None:
-    condition, remark = route(seen(pixels, probability), quality)
-    assert condition.name == chosen
-    assert (remark is not None) == remarked
+    way = route(seen(pixels, probability), quality)
+    assert way.condition.name == chosen
+    assert (way.remark is not None) == remarked
+    assert remarked or not way.others
+
+
+def test_where_pixels_are_believed_other_possible_conditions_are_told() -> None:
+    shares = np.array([0.009, 0.02, 0.001, 0.01, 0.06, 0.8, 0.1])
+    way = route(np.log(shares), None)
+    assert way.condition.name == "jpeg-64"
+    assert [condition.name for condition in way.others] == ["jpeg-96", "jpeg-82", "jpeg-74", "jpeg-51"]
+    assert not route(np.log(shares), 75).others
 
 
 # augmentation
