@@ -13,6 +13,7 @@ from fingerprint.lda import CrossFit, cross_fit
 from fingerprint.logistic import balanced_weights
 from fingerprint.reference import MODES, Reference, mode_mask, save
 from fingerprint.render import render_source
+from fingerprint.rounding import Rounder
 from fingerprint.samples import FOLDS, ORIGINAL, Sample, innocent_samples, source_samples
 from fingerprint.sources import known_sources
 from fingerprint.training_set import TrainingSet, measure
@@ -108,6 +109,7 @@ def fit(
         step(f"measuring {condition.name}")
         data = measure(plan.samples, condition, plan.cache, workers=plan.workers, advance=advance)
         routing.append(_routable(data, condition))
+        rounder = Rounder(data.features)
         for mode in MODES:
             step(f"fitting {condition.name}, {mode}")
             part = _masked(data, mode)
@@ -115,7 +117,8 @@ def fit(
             answers = held_out(part, folds)
             thresholds = choose_thresholds(answers)
             validation[f"{mode}.{condition.name}"] = rates(answers, thresholds, kept)
-            for slot, expert in zip(parts, (full, *folds), strict=True):
+            rounded = rounder.experts((full, *folds), mode_mask(mode))
+            for slot, expert in zip(parts, rounded, strict=True):
                 slot.experts[mode, condition.name] = expert
                 slot.thresholds[mode, condition.name] = thresholds
     step("fitting the router")

@@ -22,11 +22,13 @@ class Discriminant:
         classes: names, in the order of the scores.
         weights: (d, k) float32, applied to raw features.
         offsets: (k,) float32.
+        steps: (d,) float32, of which the weights are whole multiples up to 127, None if they are not rounded.
     """
 
     classes: tuple[str, ...]
     weights: np.ndarray
     offsets: np.ndarray
+    steps: np.ndarray | None = None
 
     def scores(self, features: np.ndarray) -> np.ndarray:
         """Return the (n, k) float32 scores of (n, d) features."""

@@ -23,8 +23,8 @@ from fingerprint.sources import Source
 from spectra import FEATURES_ID, luma_mask
 
 SHIPPED = Path(__file__).parent / "reference"
-FORMAT = 2
-READABLE = (1, 2)  # 1 holds a row for every dimension, used or not
+FORMAT = 3
+READABLE = (1, 2, 3)  # 1 holds a row for every dimension, used or not; 2 no 8-bit weights, and equal arrays each time
 MODES = ("colour", "grey")
 UNEXPLAINED = math.log(100)
 
@@ -91,7 +91,12 @@ def _pack(weights: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 def _put(tensors: dict, prefix: str, item: Discriminant | Logistic) -> list[str]:
     if isinstance(item, Discriminant):
         used = item.weights.any(axis=1)
-        tensors[f"{prefix}.weights"], tensors[f"{prefix}.scale"] = _pack(item.weights[used])
+        if item.steps is None:
+            tensors[f"{prefix}.weights"], tensors[f"{prefix}.scale"] = _pack(item.weights[used])
+        else:
+            steps = item.steps[used]
+            tensors[f"{prefix}.weights"] = np.rint(item.weights[used] / steps[:, None]).astype(np.int8)
+            tensors[f"{prefix}.scale"] = steps
         if not used.all():
             tensors[f"{prefix}.used"] = used
     else:
@@ -129,8 +134,10 @@ def save(reference: Reference, folder: Path) -> None:
         tensors[f"{prefix}.centres"] = expert.places.centres
         tensors[f"{prefix}.size"] = expert.size
     routers = {mode: _put(tensors, f"{mode}.router", router) for mode, router in reference.routers.items()}
+    same = _same(tensors)
     about = {
         "format": FORMAT,
+        "same": same,
         "features": FEATURES_ID,
         "conditions": [asdict(condition) for condition in CONDITIONS],
         "sources": [asdict(source) for source in reference.sources.values()],
@@ -142,18 +149,44 @@ def save(reference: Reference, folder: Path) -> None:
     text = json.dumps(about, indent=1, sort_keys=True, allow_nan=False)
     folder.mkdir(parents=True, exist_ok=True)
     partial = folder / "reference.safetensors.partial"
-    save_file({name: np.ascontiguousarray(tensor) for name, tensor in tensors.items()}, partial)
+    kept = {name: np.ascontiguousarray(tensor) for name, tensor in tensors.items() if name not in same}
+    save_file(kept, partial)
     partial.replace(folder / "reference.safetensors")
     partial = folder / "reference.json.partial"
     partial.write_text(text + "\n")
     partial.replace(folder / "reference.json")
 
 
+def _same(tensors: dict[str, np.ndarray]) -> dict[str, str]:
+    """Name, for each array that equals an earlier one, the earlier one (modes share tracers on luma)."""
+    first: dict[tuple, str] = {}
+    same = {}
+    for name, tensor in tensors.items():
+        digest = hashlib.sha256(np.ascontiguousarray(tensor).tobytes()).digest()
+        earlier = first.setdefault((tensor.shape, tensor.dtype.str, digest), name)
+        if earlier != name:
+            same[name] = earlier
+    return same
+
+
+class _Tensors:
+    """The arrays of a reference's file by their names, several of which may stand for one."""
+
+    def __init__(self, file, same: dict[str, str]) -> None:
+        self._file, self._same, self._names = file, same, set(file.keys()) | same.keys()
+
+    def __contains__(self, name: str) -> bool:
+        return name in self._names
+
+    def __getitem__(self, name: str) -> np.ndarray:
+        return self._file.get_tensor(self._same.get(name, name))
+
+
 class _Experts(Mapping):
     """The experts of a loaded reference, each read from the file when it is first asked for."""
 
-    def __init__(self, path: Path, about: dict) -> None:
-        self._path, self._about = path, about
+    def __init__(self, path: Path, about: dict, same: dict[str, str]) -> None:
+        self._path, self._about, self._same = path, about, same
         self._load = lru_cache(maxsize=None)(self._read)
 
     def __getitem__(self, key: tuple[str, str]) -> Expert:
@@ -172,34 +205,42 @@ class _Experts(Mapping):
 
         about = self._about[prefix]
         with safe_open(self._path, framework="numpy") as file:
-            get = file.get_tensor
+            arrays = _Tensors(file, self._same)
+            places = (arrays[f"{prefix}.{name}"].astype(np.float64) for name in ("whitener", "centres"))
             return Expert(
-                detector=_discriminant(file, f"{prefix}.detector", about["detector"]),
-                tracer=_discriminant(file, f"{prefix}.tracer", about["tracer"]),
+                detector=_discriminant(arrays, f"{prefix}.detector", about["detector"]),
+                tracer=_discriminant(arrays, f"{prefix}.tracer", about["tracer"]),
                 temperature=about["temperature"],
-                places=Places(get(f"{prefix}.whitener"), get(f"{prefix}.centres")),
-                novelty=_logistic(get, f"{prefix}.novelty", about["novelty"]),
-                detection=_logistic(get, f"{prefix}.detection", about["detection"]),
+                places=Places(*places),
+                novelty=_logistic(arrays, f"{prefix}.novelty", about["novelty"]),
+                detection=_logistic(arrays, f"{prefix}.detection", about["detection"]),
                 detection_temperature=about["detection_temperature"],
-                heads={name: _logistic(get, f"{prefix}.head.{name}", c) for name, c in about["heads"].items()},
-                size=get(f"{prefix}.size"),
+                heads={name: _logistic(arrays, f"{prefix}.head.{name}", c) for name, c in about["heads"].items()},
+                size=arrays[f"{prefix}.size"],
                 size_margin=about["size_margin"],
                 support=tuple(about["support"]),
             )
 
 
-def _discriminant(file, prefix: str, classes: list[str]) -> Discriminant:
-    get = file.get_tensor
-    weights = get(f"{prefix}.weights").astype(np.float32) * get(f"{prefix}.scale")[:, None]
-    if f"{prefix}.used" in file.keys():  # noqa: SIM118 - it is no dictionary
-        used = get(f"{prefix}.used")
-        packed, weights = weights, np.zeros((len(used), weights.shape[1]), np.float32)
-        weights[used] = packed
-    return Discriminant(tuple(classes), weights, get(f"{prefix}.offsets"))
+def _discriminant(arrays: _Tensors, prefix: str, classes: list[str]) -> Discriminant:
+    weights, scale = arrays[f"{prefix}.weights"], arrays[f"{prefix}.scale"]
+    rounded = weights.dtype == np.int8
+    weights = weights.astype(np.float32) * scale[:, None]
+    if f"{prefix}.used" in arrays:
+        used = arrays[f"{prefix}.used"]
+        weights, scale = _spread(weights, used), _spread(scale, used)
+    return Discriminant(tuple(classes), weights, arrays[f"{prefix}.offsets"], scale if rounded else None)
 
 
-def _logistic(get, prefix: str, classes: list[str]) -> Logistic:
-    return Logistic(tuple(classes), get(f"{prefix}.weights"), get(f"{prefix}.offsets"))
+def _spread(rows: np.ndarray, used: np.ndarray) -> np.ndarray:
+    """Put rows to the places that are used, zeros to the others."""
+    every = np.zeros((len(used), *rows.shape[1:]), rows.dtype)
+    every[used] = rows
+    return every
+
+
+def _logistic(arrays: _Tensors, prefix: str, classes: list[str]) -> Logistic:
+    return Logistic(tuple(classes), arrays[f"{prefix}.weights"], arrays[f"{prefix}.offsets"])
 
 
 def load(folder: Path | None = None) -> Reference:
@@ -226,7 +267,9 @@ def load(folder: Path | None = None) -> Reference:
         if about["format"] not in READABLE or not fits:
             raise ReferenceError(f"reference {folder} was made for other features; fit it again with this version")
         with safe_open(tensors, framework="numpy") as file:
-            routers = {m: _discriminant(file, f"{m}.router", c) for m, c in about["routers"].items()}
+            same = about.get("same", {})
+            arrays = _Tensors(file, same)
+            routers = {m: _discriminant(arrays, f"{m}.router", c) for m, c in about["routers"].items()}
         thresholds = {tuple(key.split(".", 1)): Thresholds(**e["thresholds"]) for key, e in about["experts"].items()}
         sources = {entry["name"]: Source(**entry) for entry in about["sources"]}
     except ReferenceError:
@@ -235,7 +278,7 @@ def load(folder: Path | None = None) -> Reference:
         raise ReferenceError(f"reference {folder} cannot be read: {error.strerror or error}") from None
     except (AttributeError, KeyError, TypeError, ValueError, SafetensorError) as error:
         raise ReferenceError(f"reference {folder} is damaged: {type(error).__name__}: {error}") from None
+    experts = _Experts(tensors, about["experts"], same)
     return Reference(
-        sources, _Experts(tensors, about["experts"]), thresholds, routers, about["router_temperatures"], about["card"],
-        f"sha256:{digest}",
-    )  # fmt: skip
+        sources, experts, thresholds, routers, about["router_temperatures"], about["card"], f"sha256:{digest}"
+    )

@@ -18,6 +18,7 @@ from fingerprint.conditions import CONDITIONS
 from fingerprint.expert import Expert
 from fingerprint.lda import Discriminant
 from fingerprint.reference import MODES, load, mode_mask, save
+from fingerprint.rounding import Rounder
 
 KEY = ("colour", "clean")
 
@@ -71,10 +72,49 @@ def test_what_is_saved_is_loaded(folder: Path) -> None:
             np.testing.assert_array_equal(other.offsets, head.offsets)
 
 
-def test_references_of_the_first_format_are_still_read(folder: Path) -> None:
-    before = load(folder).experts[KEY].tracer.weights
-    _edit(folder, lambda about: about.update(format=1))
-    np.testing.assert_array_equal(load(folder).experts[KEY].tracer.weights, before)
+@pytest.mark.parametrize("number", [1, 2])
+def test_references_of_earlier_formats_are_still_read(tmp_path: Path, number: int) -> None:
+    full, folds = experts()
+    other = ("grey", "jpeg-51")
+    save(replace(small(), experts={KEY: full, other: folds[0]}), tmp_path)
+    before = load(tmp_path).experts[KEY].tracer.weights
+    assert not json.loads((tmp_path / "reference.json").read_text())["same"].keys() & {"colour.clean.tracer.weights"}
+    _edit(tmp_path, lambda about: about.update(format=number))
+    np.testing.assert_array_equal(load(tmp_path).experts[KEY].tracer.weights, before)
+
+
+def test_rounded_weights_are_kept_exactly_in_a_byte_each(tmp_path: Path) -> None:
+    whole = small()
+    data = training_set()
+    [rounded] = Rounder(data.features).experts([whole.experts[KEY]], np.ones(data.features.shape[1], bool))
+    save(whole, tmp_path / "halves")
+    save(replace(whole, experts={**whole.experts, KEY: rounded}), tmp_path / "bytes")
+    loaded = load(tmp_path / "bytes").experts[KEY]
+    for name in ("detector", "tracer"):
+        before, after = getattr(rounded, name), getattr(loaded, name)
+        np.testing.assert_allclose(after.weights, before.weights, rtol=1e-6)
+        np.testing.assert_array_equal(after.steps, before.steps)
+        np.testing.assert_array_equal(after.offsets, before.offsets)
+    np.testing.assert_array_equal(loaded.places.centres, rounded.places.centres)
+    assert loaded.places.centres.dtype == np.float64
+    sizes = [(tmp_path / name / "reference.safetensors").stat().st_size for name in ("halves", "bytes")]
+    weights = rounded.detector.weights.size + rounded.tracer.weights.size
+    places = rounded.places.whitener.size + rounded.places.centres.size
+    assert sizes[0] - sizes[1] == pytest.approx(weights + 4 * places, abs=16)
+
+
+def test_arrays_that_are_equal_are_kept_once(tmp_path: Path) -> None:
+    whole = small()
+    full, folds = experts()
+    shared = replace(folds[0], tracer=full.tracer)
+    save(whole, tmp_path / "apart")
+    save(replace(whole, experts={KEY: full, ("grey", "jpeg-51"): shared}), tmp_path / "shared")
+    loaded = load(tmp_path / "shared").experts
+    for name in ("weights", "offsets"):
+        first, second = (getattr(loaded[key].tracer, name) for key in (KEY, ("grey", "jpeg-51")))
+        np.testing.assert_array_equal(first, second)
+    sizes = [(tmp_path / name / "reference.safetensors").stat().st_size for name in ("apart", "shared")]
+    assert sizes[0] - sizes[1] > 2 * full.tracer.weights.size
 
 
 def test_dimensions_that_a_discriminant_does_not_use_take_no_room(tmp_path: Path) -> None:
