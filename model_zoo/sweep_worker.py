@@ -10,6 +10,7 @@ import gc
 import json
 import os
 import queue
+import resource
 import signal
 import sys
 import threading
@@ -18,6 +19,8 @@ from pathlib import Path
 from typing import Any
 
 Say = Callable[..., None]
+
+_ROOMY = 1_500_000  # KiB (bytes on macOS, where memory is thus let go each time): what may be used before programs go
 
 
 def main() -> None:
@@ -99,7 +102,8 @@ def _serve(order: dict[str, Any], root: Path, say: Say) -> None:
     except Exception as error:  # one run's trouble is not the next one's
         say("failed", reason=f"internal error: {type(error).__name__}: {' '.join(str(error).split())}")
     finally:
-        jax.clear_caches()
+        if resource.getrusage(resource.RUSAGE_SELF).ru_maxrss > _ROOMY:  # else the next run finds them compiled
+            jax.clear_caches()
         gc.collect()
 
 
