@@ -19,7 +19,7 @@ ORIGINAL = "original"
 INNOCENTS = ("original:scan", "original:camera", "original:lossless", "original:reduced", "original:degraded")
 ENLARGED = "~enlarged"
 FOLDS = 5
-_HISTORIES = {
+HISTORIES = {
     "as_it_is": augment.as_it_is,
     "reduced": augment.reduced,
     "degraded": augment.degraded,
@@ -60,7 +60,7 @@ class Sample:
         key = f"{self.label}|{self.path.name}|{self.history}|{condition.name}|{copy}"
         rng = np.random.default_rng(list(hashlib.sha256(key.encode()).digest()[:16]))
         evidence = datasets.read_evidence(self.path)
-        picture = _HISTORIES[self.history](evidence.pixels, rng)
+        picture = HISTORIES[self.history](evidence.pixels, rng)
         varied = self.label in INNOCENTS or self.label == ENLARGED
         if varied:
             own = self.history == "as_it_is" and condition.is_jpeg and of_quality(evidence.jpeg_quality) == condition

@@ -1,0 +1,1 @@
+"""A learned embedding of pictures, beside the classical features: network, batches, training."""

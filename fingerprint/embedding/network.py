@@ -1,0 +1,202 @@
+"""The embedding network: from uint8 tiles to vectors in which pictures of one source lie together.
+
+Convention: tiles are uint8 `N H W 3`; vectors float32 `N D`. Nothing is resized and nothing is pooled before the end of
+a stage: a stage begins by rearranging squares of pixels into channels, which loses nothing. Weights and running
+statistics are flat dictionaries; a network is a pure function of them.
+
+The first layer sees each pixel as it is and what a second-order high-pass leaves of it (the square kernel of Fridrich &
+Kodovsky, "Rich Models for Steganalysis of Digital Images", IEEE TIFS 2012), compressed by asinh, so that faint traces
+aren't drowned by content. Means and deviations of every stage's maps, over all tiles of a picture, are what its vector
+is computed from: a larger picture gives steadier statistics, not another network.
+"""
+
+import dataclasses
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Float, UInt8
+
+from model_zoo.convolution import convolve
+
+Weights = dict[str, jax.Array]
+
+MOMENTUM = 0.02  # of the running statistics
+_EPSILON = 1e-5
+_SLICE = 8  # pictures that are convolved at a time, which keeps them in the cache (a fifth faster than 32)
+_LEAST_VARIANCE = 1e-4  # added to a map's, under the root
+_SQUARE = ((-0.25, 0.5, -0.25), (0.5, -1.0, 0.5), (-0.25, 0.5, -0.25))
+
+
+@dataclasses.dataclass(frozen=True)
+class Stage:
+    """Layers at one resolution.
+
+    Attributes:
+        fold: side of the squares of pixels that become channels.
+        width: channels.
+        blocks: residual blocks of two 3x3 convolutions.
+    """
+
+    fold: int
+    width: int
+    blocks: int
+
+
+@dataclasses.dataclass(frozen=True)
+class Shape:
+    """How large the network is.
+
+    Attributes:
+        stages: from fine to coarse.
+        hidden: width of the layer between statistics and vector.
+        dimensions: of the vector.
+    """
+
+    stages: tuple[Stage, ...] = (Stage(2, 64, 1), Stage(2, 96, 1), Stage(2, 128, 1))
+    hidden: int = 256
+    dimensions: int = 128
+
+    @property
+    def statistics(self) -> int:
+        """How many statistics a picture has: two moments of each map."""
+        return 2 * sum(stage.width for stage in self.stages)
+
+    @property
+    def multiple(self) -> int:
+        """What the sides of tiles must be multiples of, in pixels."""
+        return int(np.prod([stage.fold for stage in self.stages]))
+
+
+def initial(shape: Shape, seed: int) -> tuple[Weights, Weights]:
+    """Draw weights (He et al., ICCV 2015).
+
+    Args:
+        shape: of the network.
+        seed: of the draws.
+
+    Returns:
+        Weights, and running statistics of the normalisations (`…/mean`, `…/variance`).
+    """
+    rng = np.random.default_rng([seed, 0xE3BED])
+    weights: dict[str, np.ndarray] = {}
+    running: dict[str, np.ndarray] = {}
+
+    def normalised(name: str, width: int, gain: float = 1.0) -> None:
+        weights[f"{name}/gain"], weights[f"{name}/offset"] = np.full(width, gain), np.zeros(width)
+        running[f"{name}/mean"], running[f"{name}/variance"] = np.zeros(width), np.ones(width)
+
+    def convolution(name: str, side: int, inputs: int, outputs: int, gain: float = 1.0) -> None:
+        deviation = np.sqrt(2 / (side * side * inputs))
+        weights[f"{name}/kernel"] = rng.normal(0, deviation, (side, side, inputs, outputs))
+        normalised(name, outputs, gain)
+
+    channels = 6
+    for number, stage in enumerate(shape.stages):
+        convolution(f"{number}/enter", 3 if number == 0 else 1, stage.fold**2 * channels, stage.width)
+        for block in range(stage.blocks):
+            convolution(f"{number}/{block}/a", 3, stage.width, stage.width)
+            convolution(f"{number}/{block}/b", 3, stage.width, stage.width, 0.2)
+        channels = stage.width
+    normalised("statistics", shape.statistics)
+    for name, inputs, outputs in (
+        ("hidden", shape.statistics, shape.hidden),
+        ("vector", shape.hidden, shape.dimensions),
+    ):
+        weights[f"{name}/kernel"] = rng.normal(0, np.sqrt(1 / inputs), (inputs, outputs))
+        normalised(name, outputs)
+    return tuple({name: jnp.asarray(value, jnp.float32) for name, value in part.items()} for part in (weights, running))
+
+
+class _Normaliser:
+    """Normalisation by the batch while training, by running statistics otherwise (Ioffe & Szegedy, ICML 2015)."""
+
+    def __init__(self, weights: Weights, running: Weights, training: bool) -> None:
+        self.weights, self.running, self.training = weights, running, training
+        self.updated: Weights = {}
+
+    def __call__(self, name: str, maps: jax.Array) -> jax.Array:
+        mean, variance = self.running[f"{name}/mean"], self.running[f"{name}/variance"]
+        if self.training:
+            axes = tuple(range(maps.ndim - 1))
+            seen = maps.mean(axes)
+            spread = jnp.maximum(jnp.square(maps).mean(axes) - jnp.square(seen), 0)
+            self.updated[f"{name}/mean"] = mean + MOMENTUM * (seen - mean)
+            self.updated[f"{name}/variance"] = variance + MOMENTUM * (spread - variance)
+            mean, variance = seen, spread
+        factor = self.weights[f"{name}/gain"] * jax.lax.rsqrt(variance + _EPSILON)
+        shape = (1,) * (maps.ndim - 1) + (-1,)
+        return maps * factor.reshape(shape) + (self.weights[f"{name}/offset"] - mean * factor).reshape(shape)
+
+
+def moments(shape: Shape, weights: Weights, running: Weights, tiles: UInt8[Array, "n h w 3"]) -> Float[Array, "n m"]:
+    """Return each tile's mean and mean square of every map: what is averaged over the tiles of a picture.
+
+    Args:
+        shape: of the network.
+        weights: as `initial` names them.
+        running: likewise.
+        tiles: sides are multiples of `shape.multiple`.
+    """
+    return _moments(shape, _Normaliser(weights, running, False), tiles)
+
+
+def vectors(shape: Shape, weights: Weights, running: Weights, averaged: Float[Array, "n m"]) -> Float[Array, "n d"]:
+    """Return the vectors of pictures whose tiles' moments have been averaged."""
+    return _vectors(shape, _Normaliser(weights, running, False), averaged)
+
+
+def trained(
+    shape: Shape, weights: Weights, running: Weights, tiles: UInt8[Array, "n h w 3"]
+) -> tuple[Float[Array, "n d"], Weights]:
+    """Return the vectors of a training batch, a tile a picture, and the running statistics after it."""
+    normaliser = _Normaliser(weights, running, True)
+    found = _vectors(shape, normaliser, _moments(shape, normaliser, tiles))
+    return found, normaliser.updated
+
+
+def _moments(shape: Shape, normaliser: _Normaliser, tiles: jax.Array) -> jax.Array:
+    def layer(name: str, maps: jax.Array) -> jax.Array:
+        kernel = normaliser.weights[f"{name}/kernel"]
+        if kernel.shape[0] == 1:
+            return normaliser(name, maps @ kernel[0, 0])
+        parts = [convolve(maps[start : start + _SLICE], kernel) for start in range(0, len(maps), _SLICE)]
+        return normaliser(name, jnp.concatenate(parts))
+
+    maps = _first(tiles)
+    first, second = [], []
+    for number, stage in enumerate(shape.stages):
+        maps = jax.nn.relu(layer(f"{number}/enter", _folded(maps, stage.fold)))
+        for block in range(stage.blocks):
+            inner = jax.nn.relu(layer(f"{number}/{block}/a", maps))
+            maps = jax.nn.relu(maps + layer(f"{number}/{block}/b", inner))
+        first.append(maps.mean((1, 2)))
+        second.append(jnp.square(maps).mean((1, 2)))
+    return jnp.concatenate(first + second, axis=-1)
+
+
+def _vectors(shape: Shape, normaliser: _Normaliser, averaged: jax.Array) -> jax.Array:
+    mean, square = jnp.split(averaged, 2, axis=-1)
+    deviation = jnp.sqrt(jnp.maximum(square - jnp.square(mean), 0) + _LEAST_VARIANCE)
+    told = normaliser("statistics", jnp.concatenate([mean, deviation], axis=-1))
+    hidden = jax.nn.relu(normaliser("hidden", told @ normaliser.weights["hidden/kernel"]))
+    return normaliser("vector", hidden @ normaliser.weights["vector/kernel"])
+
+
+def _first(tiles: jax.Array) -> jax.Array:
+    """Pixels about zero, and what the high-pass leaves of them."""
+    pixels = tiles.astype(jnp.float32)
+    height, width = pixels.shape[1:3]
+    wide = jnp.pad(pixels, ((0, 0), (1, 1), (1, 1), (0, 0)), mode="edge")
+    rest = sum(
+        jnp.float32(factor) * wide[:, row : row + height, column : column + width]
+        for row, factors in enumerate(_SQUARE)
+        for column, factor in enumerate(factors)
+    )
+    return jnp.concatenate([(pixels - 128) / 64, jnp.arcsinh(rest / 2)], axis=-1)
+
+
+def _folded(maps: jax.Array, side: int) -> jax.Array:
+    count, height, width, channels = maps.shape
+    squares = maps.reshape(count, height // side, side, width // side, side, channels)
+    return squares.transpose(0, 1, 3, 2, 4, 5).reshape(count, height // side, width // side, -1)

@@ -1,0 +1,247 @@
+"""Training the embedding: classification of many sources under heavy post-processing, resumable to the bit.
+
+Convention: tiles are uint8 `N H W 3`. The learning rate rises, stays, and falls in the last part of the run; what is
+kept in the end is a running mean of the weights.
+"""
+
+import dataclasses
+import functools
+import json
+import queue
+import threading
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optax
+
+from fingerprint.embedding.batches import Batch, Pool
+from fingerprint.embedding.network import Shape, Weights, initial, trained
+from model_zoo.checkpoints import Checkpoints
+
+SCALES = 5  # classes of the head for the scale: none, 1.5 or other, 2, 3, 4
+_SCALE_WEIGHT, _QUALITY_WEIGHT = 0.2, 0.1
+_WARM_UP = 300
+_MEAN = 0.998  # of the running mean of weights
+_CENTRE, _SPREAD = 75.0, 20.0  # of JPEG qualities
+_AXIS = "pictures"
+_AHEAD = 6  # batches drawn before they are needed
+
+
+@dataclasses.dataclass(frozen=True)
+class EmbeddingConfig:
+    """What a run is.
+
+    Attributes:
+        shape: of the network.
+        steps: in all.
+        batch: pictures a step.
+        side: of the tiles, in pixels.
+        mates: how many sources' pictures of one photograph are drawn together.
+        rate: the highest learning rate.
+        decay: decoupled weight decay of kernels.
+        falling: share of the steps over which the rate falls to nothing.
+        seed: of weights and batches.
+    """
+
+    shape: Shape = dataclasses.field(default_factory=Shape)
+    steps: int = 20_000
+    batch: int = 32
+    side: int = 112
+    mates: int = 4
+    rate: float = 2e-3
+    decay: float = 1e-3
+    falling: float = 0.25
+    seed: int = 0
+
+
+@dataclasses.dataclass(frozen=True)
+class Progress:
+    """How a run stands: step, steps, seconds, and running means of loss, right sources, and right scales."""
+
+    step: int
+    steps: int
+    seconds: float
+    loss: float
+    right: float
+    scale: float
+
+
+@dataclasses.dataclass
+class State:
+    """All that a step changes: `weights` (heads among them), `running` statistics, `optimizer`, and `mean` weights."""
+
+    weights: Weights
+    running: Weights
+    optimizer: optax.OptState
+    mean: Weights
+
+
+def train(
+    config: EmbeddingConfig,
+    pool: Pool,
+    scales: np.ndarray,
+    folder: Path,
+    *,
+    report: Callable[[Progress], None] = lambda progress: None,
+    every: int = 100,
+    keep_every: int = 500,
+    until: Callable[[], bool] = lambda: False,
+) -> State:
+    """Train, or go on from the newest checkpoint.
+
+    Args:
+        config: the run.
+        pool: the pictures.
+        scales: (labels,) int, each label's class for the scale, below `SCALES`.
+        folder: for checkpoints.
+        report: told every `every` steps.
+        every: steps between reports.
+        keep_every: steps between checkpoints.
+        until: asked after each checkpoint whether to stop before the end.
+
+    Returns:
+        The state after the last step taken.
+
+    Raises:
+        FloatingPointError: the loss is not finite.
+    """
+    optimizer = _optimizer(config)
+    step = jax.jit(functools.partial(_step, config.shape, optimizer, jnp.asarray(scales, jnp.int32)), donate_argnums=0)
+    state = _initial(config, len(pool.names), optimizer)
+    with Checkpoints(folder) as checkpoints:
+        begun = checkpoints.latest() or 0
+        if begun:
+            state = checkpoints.load(begun, state)
+        clock, told = time.perf_counter(), None
+        for number, batch in _ahead(config, pool, begun):
+            state, figures = step(state, batch.tiles, batch.labels, batch.quality)
+            told = figures if told is None else told + (figures - told) * max(1 / every, 1 / (number - begun + 1))
+            done = number + 1
+            if done % every == 0 or done == config.steps:
+                loss, right, scale = (float(value) for value in told)
+                if not np.isfinite(loss):
+                    raise FloatingPointError(f"the loss is not finite at step {done}")
+                report(Progress(done, config.steps, time.perf_counter() - clock, loss, right, scale))
+            if done % keep_every == 0 or done == config.steps:
+                checkpoints.save(done, state)
+                if until():
+                    break
+    return state
+
+
+def _spread(step: Callable, batch: int) -> Callable:
+    """Compile a step that every device takes with its part of the batch; normalisation sees that part alone."""
+    count = jax.local_device_count()
+    shape = (count if batch % count == 0 else 1,)
+    mesh = jax.make_mesh(shape, (_AXIS,), axis_types=(jax.sharding.AxisType.Auto,))
+    parts = jax.sharding.PartitionSpec(_AXIS)
+    whole = jax.sharding.PartitionSpec()
+    spread = jax.shard_map(step, mesh=mesh, in_specs=(whole, parts, parts, parts), out_specs=whole, check_vma=False)
+    return jax.jit(spread, donate_argnums=0)
+
+
+def describe(config: EmbeddingConfig) -> str:
+    """Return a run's configuration as canonical JSON."""
+    return json.dumps(dataclasses.asdict(config), sort_keys=True, separators=(",", ":"))
+
+
+def _optimizer(config: EmbeddingConfig) -> optax.GradientTransformation:
+    falling = int(config.falling * config.steps)
+    rate = optax.join_schedules(
+        [
+            optax.linear_schedule(0.0, config.rate, _WARM_UP),
+            optax.constant_schedule(config.rate),
+            optax.linear_schedule(config.rate, 0.0, max(1, falling)),
+        ],
+        [_WARM_UP, max(_WARM_UP, config.steps - falling)],
+    )
+    return optax.chain(
+        optax.clip_by_global_norm(5.0),
+        optax.adamw(
+            rate, weight_decay=config.decay, mask=lambda tree: {name: name.endswith("kernel") for name in tree}
+        ),
+    )
+
+
+def _initial(config: EmbeddingConfig, labels: int, optimizer: optax.GradientTransformation) -> State:
+    weights, running = initial(config.shape, config.seed)
+    rng = np.random.default_rng([config.seed, 0x4EAD])
+    deviation = 1 / np.sqrt(config.shape.dimensions)
+    for name, outputs in (("source", labels), ("scale", SCALES), ("quality", 1)):
+        kernel = rng.normal(0, deviation, (config.shape.dimensions, outputs))
+        weights[f"{name}/kernel"] = jnp.asarray(kernel, jnp.float32)
+        weights[f"{name}/offset"] = jnp.zeros(outputs, jnp.float32)
+    mean = {name: value.copy() for name, value in weights.items()}
+    return State(weights, running, optimizer.init(weights), mean)
+
+
+def _step(
+    shape: Shape,
+    optimizer: optax.GradientTransformation,
+    scales: jax.Array,
+    state: State,
+    tiles: jax.Array,
+    labels: jax.Array,
+    quality: jax.Array,
+) -> tuple[State, jax.Array]:
+    def loss(weights: Weights) -> tuple[jax.Array, tuple[Weights, jax.Array]]:
+        found, running = trained(shape, weights, state.running, tiles)
+
+        def head(name: str) -> jax.Array:
+            return found @ weights[f"{name}/kernel"] + weights[f"{name}/offset"][None]
+
+        source, scale, told = head("source"), head("scale"), head("quality")[:, 0]
+        of_source = optax.softmax_cross_entropy_with_integer_labels(source, labels).mean()
+        of_scale = optax.softmax_cross_entropy_with_integer_labels(scale, scales[labels]).mean()
+        of_quality = jnp.square(told - (quality - _CENTRE) / _SPREAD).mean()
+        right = (source.argmax(-1) == labels).mean()
+        scaled = (scale.argmax(-1) == scales[labels]).mean()
+        total = of_source + _SCALE_WEIGHT * of_scale + _QUALITY_WEIGHT * of_quality
+        return total, (running, jnp.stack([of_source, right, scaled]))
+
+    (_, (running, figures)), slopes = jax.value_and_grad(loss, has_aux=True)(state.weights)
+    slopes, running, figures = jax.lax.pmean((slopes, running, figures), _AXIS)
+    updates, optimized = optimizer.update(slopes, state.optimizer, state.weights)
+    weights = optax.apply_updates(state.weights, updates)
+    mean = {name: value + (1 - _MEAN) * (weights[name] - value) for name, value in state.mean.items()}
+    return State(weights, running, optimized, mean), figures
+
+
+jax.tree_util.register_dataclass(State, ["weights", "running", "optimizer", "mean"], [])
+
+
+def _ahead(config: EmbeddingConfig, pool: Pool, begun: int) -> Iterator[tuple[int, Batch]]:
+    """Draw batches in a thread beside the steps."""
+    drawn: queue.Queue = queue.Queue(_AHEAD)
+    ended = threading.Event()
+
+    def draw() -> None:
+        for number in range(begun, config.steps):
+            try:
+                item = number, pool.batch(config.seed, number, config.batch, config.side, config.mates)
+            except Exception as error:  # told to the loop, which would wait for ever otherwise
+                item = error
+            while not ended.is_set():
+                try:
+                    drawn.put(item, timeout=1)
+                    break
+                except queue.Full:
+                    continue
+            if ended.is_set() or isinstance(item, Exception):
+                return
+
+    thread = threading.Thread(target=draw, daemon=True)
+    thread.start()
+    try:
+        for _ in range(begun, config.steps):
+            item = drawn.get()
+            if isinstance(item, Exception):
+                raise item
+            yield item
+    finally:
+        ended.set()
+        thread.join()

@@ -1,0 +1,126 @@
+"""The embedding network, its batches and its training, at toy size."""
+
+import dataclasses
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from PIL import Image
+
+from fingerprint.embedding.batches import Pool
+from fingerprint.embedding.network import Shape, Stage, initial, moments, trained, vectors
+from fingerprint.embedding.training import EmbeddingConfig, train
+from fingerprint.samples import ENLARGED, Sample
+
+TOY = Shape((Stage(4, 8, 1), Stage(2, 8, 1)), hidden=16, dimensions=6)
+
+
+def tiles(count=3, side=32, seed=0):
+    return np.random.default_rng(seed).integers(0, 256, (count, side, side, 3), dtype=np.uint8)
+
+
+def test_a_vector_does_not_depend_on_neighbours_in_the_batch():
+    weights, running = initial(TOY, 0)
+    apart = jnp.concatenate([moments(TOY, weights, running, tile[None]) for tile in tiles()])
+    np.testing.assert_allclose(moments(TOY, weights, running, tiles()), apart, rtol=1e-4, atol=1e-5)
+    found = vectors(TOY, weights, running, apart)
+    assert found.shape == (3, 6) and found.dtype == jnp.float32
+    assert apart.shape == (3, TOY.statistics)
+
+
+def test_a_picture_of_equal_tiles_has_the_vector_of_one():
+    weights, running = initial(TOY, 0)
+    one = moments(TOY, weights, running, tiles(1))
+    many = moments(TOY, weights, running, np.repeat(tiles(1), 5, axis=0)).mean(0, keepdims=True)
+    np.testing.assert_allclose(vectors(TOY, weights, running, many), vectors(TOY, weights, running, one), atol=1e-4)
+
+
+def test_training_normalises_by_the_batch_and_remembers():
+    weights, running = initial(TOY, 0)
+    found, updated = trained(TOY, weights, running, tiles(8))
+    np.testing.assert_allclose(found.mean(0), 0, atol=1e-4)
+    assert updated.keys() == running.keys()
+    assert any(not np.array_equal(updated[name], running[name]) for name in running)
+
+
+def test_faint_traces_reach_the_first_layer():
+    from fingerprint.embedding.network import _first
+
+    flat = np.full((1, 16, 16, 3), 100, np.uint8)
+    trace = flat.copy()
+    trace[0, ::2, ::2] += 1
+    change = jnp.abs(_first(trace) - _first(flat)).max((0, 1, 2))
+    assert change.shape == (6,) and (change[3:] > 10 * change[:3]).all()
+
+
+def test_seeds_draw_other_weights():
+    one, same, other = (initial(TOY, seed)[0]["0/enter/kernel"] for seed in (1, 1, 2))
+    assert np.array_equal(one, same) and not np.array_equal(one, other)
+
+
+@pytest.fixture(scope="module")
+def samples(tmp_path_factory):
+    """Two sources, told apart by a grid of one grey level or none, and photographs."""
+    folder, found = tmp_path_factory.mktemp("pictures"), []
+    rng = np.random.default_rng(5)
+    for number in range(6):
+        photograph = np.clip(
+            np.cumsum(rng.normal(0, 1.5, (96, 96, 1)), axis=0) + rng.normal(0, 3, (96, 96, 3)) + 128, 0, 250
+        ).astype(np.uint8)
+        made = photograph.copy()
+        made[::2, ::2] += 4
+        for label, pixels in (("a", photograph), ("b", made), ("original:scan", photograph[::-1])):
+            path = folder / f"{label.replace(':', '-')}-{number}.png"
+            Image.fromarray(np.ascontiguousarray(pixels)).save(path)
+            found.append(Sample(label, f"photo{number}", path))
+    return found
+
+
+@pytest.fixture(scope="module")
+def pool(samples):
+    return Pool(samples, lambda name: 1.0)
+
+
+def test_a_batch_is_a_function_of_seed_and_step(pool):
+    first, second, other = (pool.batch(1, step, 8, 64, 2) for step in (4, 4, 5))
+    for one, two in zip(dataclasses.astuple(first), dataclasses.astuple(second), strict=True):
+        assert np.array_equal(one, two)
+    assert not np.array_equal(first.tiles, other.tiles)
+    assert first.tiles.shape == (8, 64, 64, 3) and first.labels.dtype == np.int32
+
+
+def test_labels_are_drawn_by_their_weight(samples):
+    pool = Pool(samples, {"a": 3.0, "b": 1.0}.get)
+    share = dict(zip(pool.names, pool.share, strict=True))
+    assert share["a"] == pytest.approx(3 * share["b"]) and share["original:scan"] == pytest.approx(0.12)
+    labels = np.concatenate([pool.batch(0, step, 32, 64, 1).labels for step in range(12)])
+    assert np.mean(labels == pool.names.index("a")) == pytest.approx(share["a"], abs=0.08)
+
+
+def test_pictures_of_one_photograph_go_together(pool):
+    for step in range(5):
+        labels = pool.batch(0, step, 2, 64, 2).labels
+        names = {pool.names[k] for k in labels}
+        assert names in ({"a", "b"}, {"original:scan"}, {"original:scan", "a"}, {"original:scan", "b"})
+
+
+def test_a_pool_needs_sources_and_innocents(samples):
+    with pytest.raises(ValueError, match="of sources and of innocents"):
+        Pool([s for s in samples if s.label == "a"], lambda name: 1.0)
+    enlarged = [dataclasses.replace(s, label=ENLARGED) for s in samples if s.label == "b"]
+    pool = Pool([*samples, *enlarged], lambda name: 1.0)
+    assert pool.share[pool.names.index(ENLARGED)] == pytest.approx(0.03)
+
+
+@pytest.mark.slow
+def test_it_learns_and_goes_on_to_the_same_bits(pool, tmp_path):
+    config = EmbeddingConfig(TOY, steps=60, batch=16, side=64, mates=2, rate=5e-3)
+    scales = np.array([2, 4, 0])
+    reports = []
+    whole = train(config, pool, scales, tmp_path / "whole", report=reports.append, every=20, keep_every=30)
+    assert reports[-1].loss < reports[0].loss and reports[-1].step == 60
+    train(config, pool, scales, tmp_path / "parts", keep_every=30, until=lambda: True)
+    parts = train(config, pool, scales, tmp_path / "parts", keep_every=30)
+    for one, two in zip(jax.tree.leaves(whole), jax.tree.leaves(parts), strict=True):
+        assert np.array_equal(one, two)
