@@ -17,7 +17,7 @@ TOY = Shape((Stage(4, 8, 1), Stage(2, 8, 1)), hidden=16, dimensions=6)
 
 
 def tiles(count=3, side=32, seed=0):
-    return np.random.default_rng(seed).integers(0, 256, (count, side, side, 3), dtype=np.uint8)
+    return jnp.asarray(np.random.default_rng(seed).integers(0, 256, (count, side, side, 3), dtype=np.uint8))
 
 
 def test_a_vector_does_not_depend_on_neighbours_in_the_batch():
@@ -32,7 +32,7 @@ def test_a_vector_does_not_depend_on_neighbours_in_the_batch():
 def test_a_picture_of_equal_tiles_has_the_vector_of_one():
     weights, running = initial(TOY, 0)
     one = moments(TOY, weights, running, tiles(1))
-    many = moments(TOY, weights, running, np.repeat(tiles(1), 5, axis=0)).mean(0, keepdims=True)
+    many = moments(TOY, weights, running, jnp.repeat(tiles(1), 5, axis=0)).mean(0, keepdims=True)
     np.testing.assert_allclose(vectors(TOY, weights, running, many), vectors(TOY, weights, running, one), atol=1e-4)
 
 
@@ -50,7 +50,7 @@ def test_faint_traces_reach_the_first_layer():
     flat = np.full((1, 16, 16, 3), 100, np.uint8)
     trace = flat.copy()
     trace[0, ::2, ::2] += 1
-    change = jnp.abs(_first(trace) - _first(flat)).max((0, 1, 2))
+    change = jnp.abs(_first(jnp.asarray(trace)) - _first(jnp.asarray(flat))).max((0, 1, 2))
     assert change.shape == (6,) and (change[3:] > 10 * change[:3]).all()
 
 

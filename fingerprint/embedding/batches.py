@@ -71,7 +71,7 @@ class Pool:
         innocents = np.array([is_innocent(name) for name in self.names])
         if not sources.any() or not innocents.any():
             raise ValueError("a pool needs pictures of sources and of innocents")
-        share = np.where(sources, [weight(name) for name in self.names], 0.0)
+        share = np.array([weight(name) if made else 0.0 for name, made in zip(self.names, sources, strict=True)])
         share *= (1 - _INNOCENT - _ENLARGED * (ENLARGED in self.names)) / share.sum()
         share[innocents] = _INNOCENT / innocents.sum()
         share[np.array(self.names) == ENLARGED] = _ENLARGED

@@ -12,6 +12,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import cast
 
 import jax
 import jax.numpy as jnp
@@ -24,7 +25,7 @@ from model_zoo.checkpoints import Checkpoints
 
 SCALES = 5  # classes of the head for the scale: none, 1.5 or other, 2, 3, 4
 _SCALE_WEIGHT, _QUALITY_WEIGHT = 0.2, 0.1
-_WARM_UP = 300
+_WARM_UP = 300  # steps
 _MEAN = 0.998  # of the running mean of weights
 _CENTRE, _SPREAD = 75.0, 20.0  # of JPEG qualities
 _AXIS = "pictures"
@@ -110,12 +111,14 @@ def train(
         FloatingPointError: the loss is not finite.
     """
     optimizer = _optimizer(config)
-    step = jax.jit(functools.partial(_step, config.shape, optimizer, jnp.asarray(scales, jnp.int32)), donate_argnums=0)
+    mesh = _mesh(config.batch)
+    step = _spread(functools.partial(_step, config.shape, optimizer, jnp.asarray(scales, jnp.int32)), mesh)
     state = _initial(config, len(pool.names), optimizer)
     with Checkpoints(folder) as checkpoints:
         begun = checkpoints.latest() or 0
         if begun:
             state = checkpoints.load(begun, state)
+        state = jax.device_put(state, jax.sharding.NamedSharding(mesh, jax.sharding.PartitionSpec()))
         clock, told = time.perf_counter(), None
         for number, batch in _ahead(config, pool, begun):
             state, figures = step(state, batch.tiles, batch.labels, batch.quality)
@@ -133,13 +136,16 @@ def train(
     return state
 
 
-def _spread(step: Callable, batch: int) -> Callable:
-    """Compile a step that every device takes with its part of the batch; normalisation sees that part alone."""
+def _mesh(batch: int) -> jax.sharding.Mesh:
+    """All devices, or one if they cannot share a batch equally."""
     count = jax.local_device_count()
     shape = (count if batch % count == 0 else 1,)
-    mesh = jax.make_mesh(shape, (_AXIS,), axis_types=(jax.sharding.AxisType.Auto,))
-    parts = jax.sharding.PartitionSpec(_AXIS)
-    whole = jax.sharding.PartitionSpec()
+    return jax.make_mesh(shape, (_AXIS,), axis_types=(jax.sharding.AxisType.Auto,), devices=jax.devices()[: shape[0]])
+
+
+def _spread(step: Callable, mesh: jax.sharding.Mesh) -> Callable:
+    """Compile a step that every device takes with its part of the batch; normalisation sees that part alone."""
+    parts, whole = jax.sharding.PartitionSpec(_AXIS), jax.sharding.PartitionSpec()
     spread = jax.shard_map(step, mesh=mesh, in_specs=(whole, parts, parts, parts), out_specs=whole, check_vma=False)
     return jax.jit(spread, donate_argnums=0)
 
@@ -150,19 +156,18 @@ def describe(config: EmbeddingConfig) -> str:
 
 
 def _optimizer(config: EmbeddingConfig) -> optax.GradientTransformation:
-    falling = int(config.falling * config.steps)
-    rate = optax.join_schedules(
-        [
-            optax.linear_schedule(0.0, config.rate, _WARM_UP),
-            optax.constant_schedule(config.rate),
-            optax.linear_schedule(config.rate, 0.0, max(1, falling)),
-        ],
-        [_WARM_UP, max(_WARM_UP, config.steps - falling)],
-    )
+    falling = max(1.0, config.falling * config.steps)
+
+    def rate(count: jax.typing.ArrayLike) -> jax.Array:
+        step = jnp.asarray(count, jnp.float32)
+        return config.rate * jnp.clip(jnp.minimum(step / _WARM_UP, (config.steps - step) / falling), 0.0, 1.0)
+
     return optax.chain(
         optax.clip_by_global_norm(5.0),
         optax.adamw(
-            rate, weight_decay=config.decay, mask=lambda tree: {name: name.endswith("kernel") for name in tree}
+            rate,
+            weight_decay=config.decay,
+            mask=lambda tree: {name: name.endswith("kernel") for name in cast(Weights, tree)},
         ),
     )
 
@@ -205,8 +210,9 @@ def _step(
 
     (_, (running, figures)), slopes = jax.value_and_grad(loss, has_aux=True)(state.weights)
     slopes, running, figures = jax.lax.pmean((slopes, running, figures), _AXIS)
-    updates, optimized = optimizer.update(slopes, state.optimizer, state.weights)
-    weights = optax.apply_updates(state.weights, updates)
+    with jax.numpy_dtype_promotion("standard"), jax.numpy_rank_promotion("allow"):  # optax itself mixes them
+        updates, optimized = optimizer.update(slopes, state.optimizer, state.weights)
+        weights = cast(Weights, optax.apply_updates(state.weights, updates))
     mean = {name: value + (1 - _MEAN) * (weights[name] - value) for name, value in state.mean.items()}
     return State(weights, running, optimized, mean), figures
 
