@@ -105,7 +105,11 @@ def initial(shape: Shape, seed: int) -> tuple[Weights, Weights]:
     ):
         weights[f"{name}/kernel"] = rng.normal(0, np.sqrt(1 / inputs), (inputs, outputs))
         normalised(name, outputs)
-    return tuple({name: jnp.asarray(value, jnp.float32) for name, value in part.items()} for part in (weights, running))
+
+    def arrays(part: dict[str, np.ndarray]) -> Weights:
+        return {name: jnp.asarray(value, jnp.float32) for name, value in part.items()}
+
+    return arrays(weights), arrays(running)
 
 
 class _Normaliser:
