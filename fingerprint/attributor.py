@@ -7,9 +7,10 @@ import math
 import os
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 from scipy.special import ndtri
@@ -18,11 +19,14 @@ from datasets import Evidence, read_evidence
 from fingerprint.conditions import CONDITIONS, LOWEST_QUALITY, Condition
 from fingerprint.decide import Decision, decide
 from fingerprint.expert import PARSED, Expert, Scored
-from fingerprint.reference import Reference, load, mode_mask
+from fingerprint.reference import MODES, Reference, load, mode_mask
 from fingerprint.result import Candidate, ImageFacts, Parameter, Priors, Result, Tool, Upscaled, Verdict
 from fingerprint.router import Route, route
 from fingerprint.sources import UNKNOWN, Source
-from spectra import TILE, TileFeatures, prepare, tile_features, tile_origins, to_uint8
+from spectra import MAX_TILES, TILE, TileFeatures, prepare, tile_features, tile_origins, to_uint8
+
+if TYPE_CHECKING:
+    from fingerprint.gallery import Enrolled
 
 FLATTEST = 0.7  # grey levels; a tile below this standard deviation shows nothing that could carry a trace
 SMALL_SIDE = 144  # pixels; validation crops are 160
@@ -43,15 +47,25 @@ def tool_version() -> str:
 class Attributor:
     """Answers for pictures against one reference; one object may serve several threads."""
 
-    def __init__(self, reference: Path | Reference | None = None, priors: Priors | None = None) -> None:
-        """Open the reference.
+    def __init__(
+        self,
+        reference: Path | Reference | None = None,
+        priors: Priors | None = None,
+        *,
+        gallery: Path | None = None,
+        gallery_only: bool = False,
+    ) -> None:
+        """Open the reference, and a gallery if there is one.
 
         Args:
             reference: folder of a fitted reference, or an open one; the shipped one by default.
             priors: of upscaled, and of an unknown upscaler given upscaled.
+            gallery: folder of sources that a user enrolled.
+            gallery_only: whether these are the only candidates.
 
         Raises:
             ReferenceError: the reference cannot be used.
+            GalleryError: the gallery cannot be used, or is wanted alone and has no source.
             ValueError: a prior is not strictly between 0 and 1.
         """
         self.priors = Priors() if priors is None else priors
@@ -59,6 +73,7 @@ class Attributor:
             if not 0 < getattr(self.priors, name) < 1:
                 raise ValueError(f"prior {name} must lie strictly between 0 and 1, got {getattr(self.priors, name)}")
         self.reference = reference if isinstance(reference, Reference) else load(reference)
+        self._enrolled, self._alone = _opened(gallery, self.reference.identity, gallery_only), gallery_only
         self._tool = Tool(tool_version(), self.reference.identity, self.priors)
         self._pool = ThreadPoolExecutor(os.cpu_count() or 1)
 
@@ -71,12 +86,44 @@ class Attributor:
         Returns:
             The result; pictures that are too small or flat are `inconclusive`.
         """
-        pixels = evidence.pixels
-        grey = pixels.strides[2] == 0 or bool((pixels[..., :1] == pixels).all())
+        features = self._features(evidence.pixels)
+        return self.judge(evidence, features, is_grey(evidence.pixels))
+
+    def _features(self, pixels: np.ndarray, max_tiles: int = MAX_TILES) -> TileFeatures:
         if tile_origins(*pixels.shape[:2]):
             prepare()
-        features = tile_features(to_uint8(pixels), pool=self._pool)
-        return self.judge(evidence, features, grey)
+        return tile_features(to_uint8(pixels), max_tiles=max_tiles, pool=self._pool)
+
+    def measure(self, pixels: np.ndarray, max_tiles: int = MAX_TILES) -> "Measured | None":
+        """Measure a picture that is to be enrolled.
+
+        Args:
+            pixels: (H, W, 3) uint8 or uint16.
+            max_tiles: how many tiles, at most.
+
+        Returns:
+            What was measured, None for a picture that is too small or too flat to carry a trace.
+        """
+        features = self._features(pixels, max_tiles)
+        textured = features.activity >= FLATTEST
+        if not textured.any():
+            return None
+        return Measured(features.pooled(textured), ("grey",) if is_grey(pixels) else MODES)
+
+    def condition_of(self, measured: "Measured", quality: int | None) -> Condition:
+        """Return the condition that a picture is in.
+
+        Args:
+            measured: the picture.
+            quality: of its file, None where it is not a JPEG file.
+        """
+        mode = measured.modes[0]
+        return self._route(mode, measured.features[mode_mask(mode)][None], quality).condition
+
+    def place(self, measured: "Measured", mode: str, condition: Condition) -> np.ndarray:
+        """Return (k,) float64: where a picture lies among the reference's sources, one of `Places.vectors`."""
+        expert = self.reference.experts[mode, condition.name]
+        return expert.places.vectors(_scores(expert.tracer, measured.features[mode_mask(mode)][None]))[0]
 
     def judge(self, evidence: Evidence, features: TileFeatures, grey: bool) -> Result:
         """Answer for one picture whose tiles have been measured.
@@ -98,6 +145,14 @@ class Attributor:
         route = self._route(mode, vector, evidence.jpeg_quality)
         if route.remark:
             notes.append(f"recompressed: {route.remark}")
+        left = self._enrolled.keys() - self._comparable(mode, route.condition)
+        if left:
+            words = ", ".join(sorted(left)[:3]) + (f" and {len(left) - 3} more" if len(left) > 3 else "")
+            notes.append(
+                f"uncompared: {words}: enrolled from pictures that cannot show it after {route.condition.words}"
+            )
+        if self._alone and len(left) == len(self._enrolled):
+            return self._nothing(evidence, notes)
         expert, scored = self._ask(mode, route.condition, vector)
         doubt = self._contradicted(mode, route, vector) if scored.upscaled[0] > 0 else None
         if doubt:
@@ -109,7 +164,7 @@ class Attributor:
         return Result(
             image=_facts(evidence, notes),
             verdict=verdict,
-            candidates=_candidates(expert, decision),
+            candidates=_candidates(scored.sources, decision),
             upscaled=Upscaled(_down(decision.upscaled), _log10(decision.log_lr_upscaled)),
             parameters=_parameters(expert, scored, decision, verdict, self.reference.sources),
             tool=self._tool,
@@ -117,7 +172,15 @@ class Attributor:
 
     def _ask(self, mode: str, condition: Condition, vector: np.ndarray) -> tuple[Expert, Scored]:
         expert = self.reference.experts[mode, condition.name]
-        return expert, expert.score(_scores(expert.detector, vector), _scores(expert.tracer, vector))
+        traced = _scores(expert.tracer, vector)
+        scored = expert.score(_scores(expert.detector, vector), traced)
+        near = self._comparable(mode, condition)
+        return expert, expert.compare(scored, traced, near, self._alone) if near else scored
+
+    def _comparable(self, mode: str, condition: Condition) -> dict[str, np.ndarray]:
+        """Return the vectors of those of the user's sources that can be compared with in a condition."""
+        key = mode, condition.name
+        return {name: source.vectors[key] for name, source in self._enrolled.items() if key in source.vectors}
 
     def _route(self, mode: str, vector: np.ndarray, quality: int | None) -> Route:
         router = self.reference.routers[mode]
@@ -152,17 +215,45 @@ class Attributor:
 
     def _nothing(self, evidence: Evidence, notes: list[str]) -> Result:
         """Return the answer that the priors alone give."""
-        names = sorted(self.reference.sources)[:CANDIDATES]
-        each = self.priors.upscaled * (1 - self.priors.unknown_given_upscaled) / max(len(self.reference.sources), 1)
+        names = sorted(self._enrolled.keys() | (set() if self._alone else self.reference.sources.keys()))
+        each = self.priors.upscaled * (1 - self.priors.unknown_given_upscaled) / max(len(names), 1)
         empty = {name: Parameter(None) for name in (*PARSED, "log10_parameters")}
         return Result(
             image=_facts(evidence, notes),
             verdict="inconclusive",
-            candidates=tuple(Candidate(name, _down(each), 0.0) for name in names),
+            candidates=tuple(Candidate(name, _down(each), 0.0) for name in names[:CANDIDATES]),
             upscaled=Upscaled(_down(self.priors.upscaled), 0.0),
             parameters=empty,
             tool=self._tool,
         )
+
+
+@dataclass(frozen=True)
+class Measured:
+    """A picture's features, and the modes of experts that can tell something of it.
+
+    Attributes:
+        features: (d,) float32, of all dimensions.
+        modes: "colour" and "grey", or "grey" alone for a grey picture.
+    """
+
+    features: np.ndarray
+    modes: tuple[str, ...]
+
+
+def is_grey(pixels: np.ndarray) -> bool:
+    """Whether red, green and blue agree everywhere in (H, W, 3) pixels."""
+    return pixels.strides[2] == 0 or bool((pixels[..., :1] == pixels).all())
+
+
+def _opened(folder: Path | None, identity: str, alone: bool) -> "Mapping[str, Enrolled]":
+    if folder is None:
+        if alone:
+            raise ValueError("gallery_only needs a gallery")
+        return {}
+    from fingerprint.gallery import open_gallery
+
+    return open_gallery(folder, identity, needed=alone).sources
 
 
 def _scores(discriminant, vector: np.ndarray) -> np.ndarray:
@@ -186,11 +277,11 @@ def _log10(natural: float) -> float:
     return round(natural / math.log(10), 3) + 0.0
 
 
-def _candidates(expert: Expert, decision: Decision) -> tuple[Candidate, ...]:
+def _candidates(names: tuple[str, ...], decision: Decision) -> tuple[Candidate, ...]:
     order = np.argsort(-decision.sources, kind="stable")[:CANDIDATES]
     return tuple(
         Candidate(
-            expert.sources[k],
+            names[k],
             _down(decision.upscaled * float(decision.sources[k])),
             _log10(float(decision.log_lr_sources[k])),
         )
@@ -203,16 +294,20 @@ def _parameters(
 ) -> dict[str, Parameter]:
     """Parse hyper-parameters by the heads; where a source is named, by the sources' probabilities, for they must agree.
 
-    Heads stand in for the unknown source there. They know scale better than sources that resemble each other do (JPEG
-    50: 0.91 right for 0.88), so they speak alone where none is named. What is not upscaled has no parameters.
+    Heads stand in for the unknown source there, and for sources that a user enrolled. They know scale better than
+    sources that resemble each other do (JPEG 50: 0.91 right for 0.88), so they speak alone where none is named. What is
+    not upscaled has no parameters.
     """
     named = verdict == "known_source"
-    shares, rest = (decision.sources, decision.unknown) if named else (np.zeros_like(decision.sources), 1.0)
+    described = [(k, sources[name]) for k, name in enumerate(scored.sources) if name in sources]
+    shares = decision.sources[[k for k, _ in described]] * named
+    of_users = 1 - decision.unknown - float(shares.sum()) if len(described) < len(scored.sources) else 0.0
+    rest = decision.unknown + of_users if named else 1.0
     out: dict[str, Parameter] = {}
     for name in PARSED:
         given = dict.fromkeys(expert.heads[name].classes, 0.0)
-        for source, probability in zip(expert.sources, shares, strict=True):
-            value = str(getattr(sources[source], name))
+        for (_, source), probability in zip(described, shares, strict=True):
+            value = str(getattr(source, name))
             given[value] = given.get(value, 0.0) + float(probability)
         for value, log_probability in zip(expert.heads[name].classes, scored.parsed[name][0], strict=True):
             given[value] += rest * math.exp(log_probability)
@@ -230,7 +325,7 @@ def _parameters(
             out[name] = Parameter(int(best), (min(low, int(best)), max(high, int(best))), probabilities)
         else:
             out[name] = Parameter(None if best == UNKNOWN else best, None, probabilities)
-    sizes = np.array([sources[source].parameters for source in expert.sources])
+    sizes = np.array([source.parameters for _, source in described])
     nothing = verdict == "not_upscaled" or shares[sizes == 0].sum() > 0.5  # a kernel has no parameters
     out["log10_parameters"] = Parameter(None) if nothing else _size(expert, scored, shares, rest, sizes)
     return out

@@ -62,7 +62,7 @@ def decide(expert: Expert, scored: Scored, row: int, thresholds: Thresholds, pri
     sources = expit(known) * np.exp(scored.log_sources[row])
     prior = (1 - priors.unknown_given_upscaled) / len(sources)
     log_lr = np.log(np.maximum(sources, 1e-300)) - np.log1p(-np.minimum(sources, 1 - 1e-12)) - _logit(prior)
-    verdict, reason = _verdict(odds, sources, float(expit(-known)), thresholds, expert.sources)
+    verdict, reason = _verdict(odds, sources, float(expit(-known)), thresholds, scored.sources)
     return Decision(verdict, reason, float(expit(odds)), ratio, float(expit(-known)), sources, _bounded(log_lr, made))
 
 

@@ -5,9 +5,9 @@ mean is learned from held-out scores of training samples, photograph by photogra
 """
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -35,6 +35,7 @@ class Scored:
         upscaled: (n,) log likelihood ratio of upscaled against not upscaled.
         parsed: for each of `PARSED`, (n, c) log-probabilities, given that the picture was upscaled.
         log10_parameters: (n,) parsed logarithm of the parameter count.
+        sources: (k,) names of the sources that the picture was compared with.
     """
 
     log_sources: np.ndarray
@@ -42,6 +43,7 @@ class Scored:
     upscaled: np.ndarray
     parsed: dict[str, np.ndarray]
     log10_parameters: np.ndarray
+    sources: tuple[str, ...]
 
 
 @dataclass(frozen=True)
@@ -97,7 +99,50 @@ class Expert:
             _log_ratio(self.detection, sums, "upscaled"),
             {name: head.log_probabilities(both) for name, head in self.heads.items()},
             (both * self.size[:-1]).sum(axis=1) + self.size[-1],
+            self.sources,
         )
+
+    def compare(
+        self, scored: Scored, tracer_scores: np.ndarray, enrolled: Mapping[str, np.ndarray], alone: bool
+    ) -> Scored:
+        """Compare n pictures with sources that a user enrolled, too.
+
+        A user's source lies at the mean of its pictures' vectors, whose error widens its scatter. What its squared
+        distance says is put beside the scores of the reference's sources at the nearest of these.
+
+        Args:
+            scored: what `score` said.
+            tracer_scores: (n, k2), as `score` was given.
+            enrolled: (m, k2) vectors of each source, as `Places.vectors` gives them.
+            alone: whether the user's sources are the only candidates; the reference's then stand for unknown ones.
+
+        Returns:
+            The same with more sources, or with others.
+        """
+        trace = tracer_scores.astype(np.float64)
+        z = self.places.vectors(trace)
+        shipped = self.places.squared_distances(trace)
+        wider = {name: 1 + 1 / len(vectors) for name, vectors in enrolled.items()}
+        own = np.stack(
+            [
+                np.square(z - vectors.mean(axis=0)).sum(axis=1) / wider[name] + z.shape[1] * np.log(wider[name])
+                for name, vectors in enrolled.items()
+            ],
+            axis=1,
+        )
+        tempered = self.temperature * trace
+        nearest = shipped.min(axis=1, keepdims=True)
+        beside = tempered.max(axis=1, keepdims=True) - self.places.steepness(self.temperature) * (own - nearest) / 2
+        every = np.concatenate([tempered, beside], axis=1)
+        log_sources = every - np.asarray(logsumexp(every, axis=1, keepdims=True))
+        known = _log_ratio(self.novelty, novelty(np.concatenate([shipped, own], axis=1)), KNOWN)
+        if not alone:
+            return replace(scored, log_sources=log_sources, known=known, sources=(*self.sources, *enrolled))
+        log_own = log_sources[:, len(self.sources) :]
+        share = np.asarray(logsumexp(log_own, axis=1, keepdims=True))
+        one = known[:, None] - np.logaddexp(0, known[:, None]) + share  # log-probability of any of the user's
+        log_odds = (one - np.log(-np.expm1(np.minimum(one, -1e-12))))[:, 0]
+        return replace(scored, log_sources=log_own - share, known=log_odds, sources=tuple(enrolled))
 
 
 def is_innocent(label: str) -> bool:

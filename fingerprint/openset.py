@@ -27,9 +27,28 @@ class Places:
     whitener: np.ndarray
     centres: np.ndarray
 
+    def vectors(self, scores: np.ndarray) -> np.ndarray:
+        """Return (n, k) whitened scores: pictures of one source scatter by one in every direction."""
+        return np.einsum("nk,kj->nj", scores.astype(np.float64), self.whitener, optimize=False)
+
+    def steepness(self, temperature: float) -> float:
+        """Return how many times half a squared distance goes into tempered scores.
+
+        For Gaussian classes whose scatter is known it is 1; what held-out scores are tempered by makes it less.
+
+        Args:
+            temperature: factor that makes scores log-likelihoods.
+        """
+        scores = temperature * np.linalg.solve(self.whitener.T, self.centres.T).T
+        squared = np.square(self.centres[:, None] - self.centres[None]).sum(axis=-1)
+        np.fill_diagonal(squared, np.inf)
+        near = squared.argmin(axis=1)
+        rows = np.arange(len(near))
+        return float(np.median(2 * (scores[rows, rows] - scores[rows, near]) / squared[rows, near]))
+
     def squared_distances(self, scores: np.ndarray) -> np.ndarray:
         """Return the (n, k) squared Mahalanobis distances of scores to every source."""
-        z = np.einsum("nk,kj->nj", scores.astype(np.float64), self.whitener, optimize=False)
+        z = self.vectors(scores)
         squared = np.empty((len(z), len(self.centres)))
         for column, centre in enumerate(self.centres):  # one at a time: all differences at once fill the memory
             squared[:, column] = np.square(z - centre).sum(axis=-1)

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from spectra.power import activity_split, fold, log_power
     from spectra.profiles import angular_profile, grid_frequencies, radial_profile
     from spectra.residuals import high_pass, median_residual, wiener_residual
-    from spectra.tiles import TILE, tile_origins, to_uint8
+    from spectra.tiles import MAX_TILES, TILE, tile_origins, to_uint8
     from spectra.windows import hann
 
 _HOMES = {
@@ -37,7 +37,7 @@ _HOMES = {
     "power": ("activity_split", "fold", "log_power"),
     "profiles": ("angular_profile", "grid_frequencies", "radial_profile"),
     "residuals": ("high_pass", "median_residual", "wiener_residual"),
-    "tiles": ("TILE", "tile_origins", "to_uint8"),
+    "tiles": ("TILE", "MAX_TILES", "tile_origins", "to_uint8"),
     "windows": ("hann",),
 }
 _HOME_OF = {name: module for module, names in _HOMES.items() for name in names}
@@ -78,6 +78,7 @@ __all__ = [
     "prepare",
     "radial_profile",
     "tile_features",
+    "MAX_TILES",
     "tile_origins",
     "to_uint8",
     "wiener_residual",

@@ -156,7 +156,7 @@ def test_separable_innocents_leave_the_threshold_at_its_floor() -> None:
 
 def evidence(upscaled: float = 0.0, known: float = 0.0, sources: Any = (0.7, 0.1, 0.1, 0.1)) -> Scored:
     log_sources = np.log(np.maximum(np.array([sources], float), 1e-300))
-    return Scored(log_sources, np.array([known]), np.array([upscaled]), {}, np.zeros(1))
+    return Scored(log_sources, np.array([known]), np.array([upscaled]), {}, np.zeros(1), experts()[0].sources)
 
 
 def decided(scored: Scored, thresholds: Thresholds = THRESHOLDS, priors: Priors | None = None) -> Decision:

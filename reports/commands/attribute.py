@@ -74,6 +74,13 @@ def _parser(prog: str) -> Parser:
         help="refuse an image of more pixels than this before decoding it (default: %(default)s)",
     )
     add("--reference", type=Path, metavar="PATH", help="compare with this fitted reference, not with the shipped one")
+    add(
+        "--gallery",
+        type=Path,
+        metavar="DIR",
+        help="compare with the sources of this gallery, too (`fingerprint enrol`)",
+    )
+    add("--gallery-only", action="store_true", help="compare with the gallery's sources alone")
     add("--quiet", action="store_true", help="no progress bar; errors and answers are still written")
     add("--version", action=VersionAction)
     return parser
@@ -124,6 +131,13 @@ def _check(options: argparse.Namespace) -> None:
     """Refuse what is wrong with the call itself before any image is read."""
     if options.reference is not None and not options.reference.exists():
         raise ValueError(f"--reference {options.reference}: there is no such file or folder")
+    if options.gallery_only and options.gallery is None:
+        raise ValueError("--gallery-only needs --gallery DIR")
+    if options.gallery is not None:
+        from fingerprint.gallery import open_gallery
+        from fingerprint.reference import load
+
+        open_gallery(options.gallery, load(options.reference).identity, needed=options.gallery_only)
     names = [name for name, _ in options.prior]
     for name in names:
         if names.count(name) > 1:
@@ -149,7 +163,12 @@ def _attributor(options: argparse.Namespace) -> Callable[[Any], Any]:
     from fingerprint import Attributor
     from fingerprint.result import Priors
 
-    return Attributor(reference=options.reference, priors=Priors(**dict(options.prior))).attribute
+    return Attributor(
+        reference=options.reference,
+        priors=Priors(**dict(options.prior)),
+        gallery=options.gallery,
+        gallery_only=options.gallery_only,
+    ).attribute
 
 
 class _Late:

@@ -14,6 +14,9 @@ COMMANDS = {
     "evaluate": ("evaluate", "measure accuracy on folders of pictures, one folder a source"),
     "innocents": ("innocents", "count false accusations of photographs that were never upscaled"),
     "leave-out": ("leave_out", "leave networks out of the gallery in turn, and see whether that is noticed"),
+    "enrol": ("enrol", "add a source to a gallery of your own from a handful of pictures"),
+    "remove": ("remove", "take a source out of such a gallery"),
+    "list": ("list", "list the sources of such a gallery"),
     "show": ("show", "show a reference's identity and the sources it knows"),
 }
 """Name of a command: its module, and what it is for."""

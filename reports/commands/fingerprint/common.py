@@ -66,6 +66,16 @@ def reference_option(parser: Parser) -> None:
     parser.add_argument("--reference", type=Path, metavar="DIR", help=text)
 
 
+def gallery_option(parser: Parser, text: str) -> None:
+    """Add `--gallery`, which must be given.
+
+    Args:
+        parser: Gets the option.
+        text: What it is for.
+    """
+    parser.add_argument("--gallery", type=Path, required=True, metavar="DIR", help=text)
+
+
 def post_option(parser: Parser, default: Sequence[str] | None) -> None:
     """Add `--post`.
 

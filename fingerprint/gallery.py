@@ -1,0 +1,257 @@
+"""Sources that a user enrols from a handful of pictures, beside those that a reference ships with.
+
+A gallery is a folder: `gallery.json` says which reference its vectors belong to, and each source is one safetensors
+file with, for every processing condition, the vectors of its pictures. A vector is a picture's place among the
+reference's sources: the scores of the condition's discriminant, whitened by their scatter within sources, so that the
+squared distance of two pictures of one source is that of two standard normal ones. Nothing is trained.
+
+What a picture would look like after a JPEG step is made when it is enrolled: its copies go through every condition that
+is stronger than its own. A source is not compared under conditions that are milder than its pictures'.
+"""
+
+import json
+import re
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+import datasets
+from datasets import Evidence, EvidenceError
+from fingerprint.attributor import Attributor
+from fingerprint.conditions import CONDITIONS, Condition
+from fingerprint.reference import MODES
+from model_zoo.weights import write_atomically
+from spectra import to_uint8
+
+FORMAT = 1
+LEAST, MOST = 5, 50
+"""How many pictures a source is enrolled from."""
+ABOUT = "gallery.json"
+_NAME = re.compile(r"[a-z0-9][a-z0-9._-]*")
+_TILES = 200  # in all, at most, for each condition; at least `_EACH` for each picture
+_EACH = 4
+
+Key = tuple[str, str]
+"""Mode and condition name."""
+
+
+class GalleryError(ValueError):
+    """A gallery that cannot be used, or a source that cannot be enrolled; the message says why in one line."""
+
+
+@dataclass(frozen=True)
+class Enrolled:
+    """One enrolled source.
+
+    Attributes:
+        name: of the source.
+        images: file name and SHA-256 of each picture.
+        vectors: (n, k) by mode and condition name, of as many of the pictures as can be compared there.
+    """
+
+    name: str
+    images: tuple[tuple[str, str], ...]
+    vectors: Mapping[Key, np.ndarray]
+
+
+@dataclass(frozen=True)
+class Gallery:
+    """Enrolled sources that belong to one reference.
+
+    Attributes:
+        embedding: identity of the reference.
+        sources: by name, in order.
+    """
+
+    embedding: str
+    sources: Mapping[str, Enrolled]
+
+
+def check_source_name(name: str) -> None:
+    """Refuse a name that a source cannot have.
+
+    Raises:
+        GalleryError: it does not match `[a-z0-9][a-z0-9._-]*`, or is too long for a file.
+    """
+    if not _NAME.fullmatch(name) or len(name) > 100:
+        raise GalleryError(
+            f"NAME {name!r}: a source's name has at most 100 characters, of a-z, 0-9, '.', '_' and '-', "
+            "and begins with a letter or a digit"
+        )
+
+
+def open_gallery(folder: Path, embedding: str, *, needed: bool = False) -> Gallery:
+    """Read a gallery.
+
+    Args:
+        folder: where it is.
+        embedding: identity of the reference that it is to be compared by.
+        needed: whether it must hold a source.
+
+    Raises:
+        GalleryError: there is none, it is damaged, it belongs to another reference, or holds no source that is needed.
+    """
+    try:
+        about = json.loads((folder / ABOUT).read_text(encoding="utf-8"))
+        found, version = about["embedding"], about["format"]
+    except FileNotFoundError:
+        raise GalleryError(f"gallery {folder}: there is no gallery; `whorl fingerprint enrol` makes one") from None
+    except OSError as error:
+        raise GalleryError(f"gallery {folder} cannot be read: {error.strerror or error}") from None
+    except (KeyError, TypeError, ValueError) as error:
+        raise GalleryError(f"gallery {folder}: {ABOUT} is damaged: {type(error).__name__}: {error}") from None
+    if version != FORMAT or found != embedding:
+        raise GalleryError(
+            f"gallery {folder} belongs to another embedding ({str(found)[:19]}..., not {embedding[:19]}...); enrol its "
+            "sources again into a new folder: whorl fingerprint enrol NAME IMAGES... --gallery NEW"
+        )
+    sources = {path.stem: _read(path) for path in sorted(folder.glob("*.safetensors"))}
+    if needed and not sources:
+        raise GalleryError(f"gallery {folder} has no source to compare with")
+    return Gallery(embedding, sources)
+
+
+def enrol(
+    name: str,
+    paths: Sequence[str | Path],
+    folder: Path,
+    attributor: Attributor,
+    *,
+    replace: bool = False,
+    skipped: Callable[[str], None] = lambda reason: None,
+    max_pixels: int = 200_000_000,
+) -> Enrolled:
+    """Add a source to a gallery, which is made if there is none; what is refused writes nothing.
+
+    Args:
+        name: of the source.
+        paths: picture files; an even selection of `MOST` is taken where there are more.
+        folder: of the gallery.
+        attributor: of the reference that vectors belong to.
+        replace: whether a source of this name in the gallery gives way.
+        skipped: told of each picture that cannot be used, and why.
+        max_pixels: pictures with more are not read.
+
+    Returns:
+        What was enrolled.
+
+    Raises:
+        GalleryError: the name is wrong or taken, fewer than `LEAST` pictures can be used, the folder holds something
+            else or belongs to another reference.
+    """
+    embedding = attributor.reference.identity
+    check_source_name(name)
+    if name in attributor.reference.sources:
+        raise GalleryError(f"NAME {name}: the reference has a source of this name; choose another")
+    known = open_gallery(folder, embedding).sources if (folder / ABOUT).exists() else {}
+    if folder.exists() and not known and not (folder / ABOUT).exists() and any(folder.iterdir()):
+        raise GalleryError(f"gallery {folder}: the folder holds something else; choose another")
+    if name in known and not replace:
+        raise GalleryError(f"NAME {name}: gallery {folder} has a source of this name; --replace puts this in its place")
+    found = _measured(paths, attributor, skipped, max_pixels)
+    if len(found) < LEAST:
+        raise GalleryError(
+            f"NAME {name}: at least {LEAST} different pictures that can be used are needed, got {len(found)}"
+        )
+    keys = [(mode, condition.name) for mode in MODES for condition in CONDITIONS]
+    columns = {key: [vectors[key] for _, _, vectors in found if key in vectors] for key in keys}
+    vectors = {key: np.stack(column).astype(np.float32) for key, column in columns.items() if len(column) >= LEAST}
+    made = Enrolled(name, tuple((file, digest) for file, digest, _ in found), vectors)
+    folder.mkdir(parents=True, exist_ok=True)
+    if not (folder / ABOUT).exists():
+        write_atomically(folder / ABOUT, (json.dumps({"format": FORMAT, "embedding": embedding}) + "\n").encode())
+    write_atomically(folder / f"{name}.safetensors", _packed(made))
+    return made
+
+
+def remove(name: str, folder: Path) -> None:
+    """Take a source out of a gallery.
+
+    Raises:
+        GalleryError: there is no such gallery or source.
+    """
+    check_source_name(name)
+    if not (folder / ABOUT).exists():
+        raise GalleryError(f"gallery {folder}: there is no gallery")
+    try:
+        (folder / f"{name}.safetensors").unlink()
+    except FileNotFoundError:
+        raise GalleryError(f"NAME {name}: gallery {folder} has no such source") from None
+
+
+def _measured(
+    paths: Sequence[str | Path], attributor: Attributor, skipped: Callable[[str], None], max_pixels: int
+) -> list[tuple[str, str, dict[Key, np.ndarray]]]:
+    """Measure all pictures that can be used, each content once, an even selection where there are too many."""
+    evidence: dict[str, Evidence] = {}
+    for path in paths:
+        try:
+            read = datasets.read_evidence(path, max_pixels=max_pixels)
+        except (EvidenceError, OSError) as error:
+            skipped(f"{path}: {error}")
+            continue
+        if read.sha256 in evidence:
+            skipped(f"{path}: the same as {evidence[read.sha256].path}")
+        evidence.setdefault(read.sha256, read)
+    several = list(evidence.values())
+    if len(several) > MOST:
+        skipped(f"{len(several) - MOST} of {len(several)} pictures are left out: {MOST} are enough")
+        several = [several[k * len(several) // MOST] for k in range(MOST)]
+    tiles = max(_EACH, _TILES // max(len(several), 1))
+    with ThreadPoolExecutor() as pool:
+        measured = list(pool.map(lambda item: _vectors(item, attributor, tiles), several))
+    for item, vectors in zip(several, measured, strict=True):
+        if not vectors:
+            skipped(f"{item.path}: too small or too flat to carry a trace")
+    return [
+        (Path(item.path).name, item.sha256, vectors) for item, vectors in zip(several, measured, strict=True) if vectors
+    ]
+
+
+def _vectors(evidence: Evidence, attributor: Attributor, tiles: int) -> dict[Key, np.ndarray]:
+    """Place a picture under its own condition and under all that are stronger."""
+    measured = attributor.measure(evidence.pixels, max_tiles=tiles)
+    if measured is None:
+        return {}
+    own = attributor.condition_of(measured, evidence.jpeg_quality)
+    out: dict[Key, np.ndarray] = {}
+    for condition in CONDITIONS[CONDITIONS.index(own) :]:
+        if condition != own:
+            quality = _middle(condition)
+            measured = attributor.measure(
+                datasets.jpeg_round_trip(np.ascontiguousarray(to_uint8(evidence.pixels)), quality), max_tiles=tiles
+            )
+        if measured is not None:
+            out |= {(mode, condition.name): attributor.place(measured, mode, condition) for mode in measured.modes}
+    return out
+
+
+def _middle(condition: Condition) -> int:
+    assert condition.lowest is not None and condition.highest is not None  # noqa: S101 - only JPEG follows
+    return (condition.lowest + min(condition.highest, 99)) // 2
+
+
+def _packed(source: Enrolled) -> bytes:
+    from safetensors.numpy import save
+
+    arrays = {".".join(key): value for key, value in sorted(source.vectors.items())}
+    about = {"format": FORMAT, "name": source.name, "images": source.images}
+    return save(arrays, metadata={"whorl": json.dumps(about)})
+
+
+def _read(path: Path) -> Enrolled:
+    from safetensors import SafetensorError, safe_open
+
+    try:
+        with safe_open(str(path), framework="numpy") as file:
+            about = json.loads((file.metadata() or {})["whorl"])
+            vectors = {tuple(key.split(".", 1)): file.get_tensor(key) for key in file.keys()}  # noqa: SIM118
+        images = tuple((str(name), str(digest)) for name, digest in about["images"])
+    except OSError as error:
+        raise GalleryError(f"gallery source {path} cannot be read: {error.strerror or error}") from None
+    except (KeyError, TypeError, ValueError, SafetensorError) as error:
+        raise GalleryError(f"gallery source {path} is damaged: {type(error).__name__}: {error}") from None
+    return Enrolled(path.stem, images, vectors)
