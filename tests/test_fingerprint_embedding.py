@@ -91,7 +91,7 @@ def test_a_batch_is_a_function_of_seed_and_step(pool):
 
 
 def test_labels_are_drawn_by_their_weight(samples):
-    pool = Pool(samples, {"a": 3.0, "b": 1.0}.get)
+    pool = Pool(samples, lambda name: {"a": 3.0, "b": 1.0}[name])
     share = dict(zip(pool.names, pool.share, strict=True))
     assert share["a"] == pytest.approx(3 * share["b"]) and share["original:scan"] == pytest.approx(0.12)
     labels = np.concatenate([pool.batch(0, step, 32, 64, 1).labels for step in range(12)])
