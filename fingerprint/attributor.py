@@ -104,11 +104,8 @@ class Attributor:
         Returns:
             What was measured, None for a picture that is too small or too flat to carry a trace.
         """
-        features = self._features(pixels, max_tiles)
-        textured = features.activity >= FLATTEST
-        if not textured.any():
-            return None
-        return Measured(features.pooled(textured), ("grey",) if is_grey(pixels) else MODES)
+        pooled = _pooled(self._features(pixels, max_tiles))
+        return None if pooled is None else Measured(pooled, ("grey",) if is_grey(pixels) else MODES)
 
     def condition_of(self, measured: "Measured", quality: int | None) -> Condition:
         """Return the condition that a picture is in.
@@ -134,14 +131,14 @@ class Attributor:
             grey: whether red, green and blue agree everywhere.
         """
         notes = list(evidence.notes)
-        textured = features.activity >= FLATTEST
-        if not textured.any():
+        pooled = _pooled(features)
+        if pooled is None:
             side = min(evidence.width, evidence.height)
             small = f"small: a side of {side} pixels is below the {TILE} that one tile needs"
             notes.append(small if side < TILE else "flat: no part of the picture has enough texture to carry a trace")
             return self._nothing(evidence, notes)
         mode = "grey" if grey else "colour"
-        vector = features.pooled(textured)[mode_mask(mode)][None]
+        vector = pooled[mode_mask(mode)][None]
         route = self._route(mode, vector, evidence.jpeg_quality)
         if route.remark:
             notes.append(f"recompressed: {route.remark}")
@@ -239,6 +236,12 @@ class Measured:
 
     features: np.ndarray
     modes: tuple[str, ...]
+
+
+def _pooled(features: TileFeatures) -> np.ndarray | None:
+    """Return the feature vector of the tiles that have texture, None where there are none."""
+    textured = features.activity >= FLATTEST
+    return features.pooled(textured) if textured.any() else None
 
 
 def is_grey(pixels: np.ndarray) -> bool:

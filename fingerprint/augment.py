@@ -6,9 +6,9 @@ Pictures are uint8 `H W 3`. Every draw comes from the generator that is handed i
 from collections.abc import Callable
 
 import numpy as np
-from PIL import Image, ImageFilter
 
 from datasets import jpeg_round_trip, resize
+from fingerprint import posts
 from fingerprint.conditions import Condition
 
 CROP = 160
@@ -38,14 +38,13 @@ def degraded(picture: Picture, rng: np.random.Generator) -> Picture:
         picture = reduced(picture, rng)
     kind = rng.integers(3)
     if kind != 2:
-        picture = np.asarray(Image.fromarray(picture).filter(ImageFilter.GaussianBlur(rng.uniform(0.3, 1.6))))
+        picture = posts.blurred(picture, rng, rng.uniform(0.3, 1.6))
     if kind == 2:
-        mask = ImageFilter.UnsharpMask(rng.uniform(0.5, 2.0), int(rng.integers(40, 160)), int(rng.integers(0, 4)))
-        picture = np.asarray(Image.fromarray(picture).filter(mask))
+        radius, percent, threshold = rng.uniform(0.5, 2.0), int(rng.integers(40, 160)), int(rng.integers(0, 4))
+        picture = posts.unsharp_masked(picture, radius, percent, threshold)
     if kind >= 1 or rng.random() < 0.5:
         shape = (*picture.shape[:2], 1 if rng.random() < 0.3 else 3)
-        noise = rng.normal(0.0, rng.uniform(0.5, 8.0), shape)
-        picture = np.clip(np.rint(picture + noise), 0, 255).astype(np.uint8)
+        picture = posts.with_noise(picture, rng.normal(0.0, rng.uniform(0.5, 8.0), shape))
     return picture
 
 

@@ -132,7 +132,8 @@ class Expert:
         )
         tempered = self.temperature * trace
         nearest = shipped.min(axis=1, keepdims=True)
-        beside = tempered.max(axis=1, keepdims=True) - self.places.steepness(self.temperature) * (own - nearest) / 2
+        steepness = self.temperature * self.places.steepness
+        beside = tempered.max(axis=1, keepdims=True) - steepness * (own - nearest) / 2
         every = np.concatenate([tempered, beside], axis=1)
         log_sources = every - np.asarray(logsumexp(every, axis=1, keepdims=True))
         known = _log_ratio(self.novelty, novelty(np.concatenate([shipped, own], axis=1)), KNOWN)

@@ -146,9 +146,10 @@ def enrol(
     check_source_name(name)
     if name in attributor.reference.sources:
         raise GalleryError(f"NAME {name}: the reference has a source of this name; choose another")
-    known = open_gallery(folder, embedding).sources if (folder / ABOUT).exists() else {}
-    if folder.exists() and not known and not (folder / ABOUT).exists() and any(folder.iterdir()):
+    begun = (folder / ABOUT).exists()
+    if not begun and folder.exists() and any(folder.iterdir()):
         raise GalleryError(f"gallery {folder}: the folder holds something else; choose another")
+    known = open_gallery(folder, embedding).sources if begun else {}
     if name in known and not replace:
         raise GalleryError(f"NAME {name}: gallery {folder} has a source of this name; --replace puts this in its place")
     found = _measured(paths, attributor, skipped, max_pixels)
@@ -161,7 +162,7 @@ def enrol(
     vectors = {key: np.stack(column).astype(np.float32) for key, column in columns.items() if len(column) >= LEAST}
     made = Enrolled(name, tuple((file, digest) for file, digest, _ in found), vectors)
     folder.mkdir(parents=True, exist_ok=True)
-    if not (folder / ABOUT).exists():
+    if not begun:
         write_atomically(folder / ABOUT, (json.dumps({"format": FORMAT, "embedding": embedding}) + "\n").encode())
     write_atomically(folder / f"{name}.safetensors", _packed(made))
     return made

@@ -31,15 +31,13 @@ class Places:
         """Return (n, k) whitened scores: pictures of one source scatter by one in every direction."""
         return np.einsum("nk,kj->nj", scores.astype(np.float64), self.whitener, optimize=False)
 
-    def steepness(self, temperature: float) -> float:
-        """Return how many times half a squared distance goes into tempered scores.
+    @cached_property
+    def steepness(self) -> float:
+        """By how much scores of neighbouring sources differ for each half of a squared distance.
 
-        For Gaussian classes whose scatter is known it is 1; what held-out scores are tempered by makes it less.
-
-        Args:
-            temperature: factor that makes scores log-likelihoods.
+        For Gaussian classes whose scatter the discriminant knows it is 1.
         """
-        scores = temperature * np.linalg.solve(self.whitener.T, self.centres.T).T
+        scores = np.linalg.solve(self.whitener.T, self.centres.T).T
         squared = np.square(self.centres[:, None] - self.centres[None]).sum(axis=-1)
         np.fill_diagonal(squared, np.inf)
         near = squared.argmin(axis=1)

@@ -76,14 +76,22 @@ def blurred(picture: Picture, rng: np.random.Generator, sigma: float) -> Picture
 
 def noisy(picture: Picture, rng: np.random.Generator, deviation: float) -> Picture:
     """Add Gaussian noise of a standard deviation in grey levels, the same to all colours or not."""
-    noise = rng.normal(0.0, deviation, (*picture.shape[:2], 1 if rng.random() < 0.3 else 3)).astype(np.float32)
+    return with_noise(picture, rng.normal(0.0, deviation, (*picture.shape[:2], 1 if rng.random() < 0.3 else 3)))
+
+
+def with_noise(picture: Picture, noise: np.ndarray) -> Picture:
+    """Add (H, W, 1 or 3) noise in grey levels and round."""
     return np.clip(np.rint(picture + noise), 0, 255).astype(np.uint8)
 
 
 def sharpened(picture: Picture, rng: np.random.Generator, percent: float) -> Picture:
     """Sharpen by an unsharp mask of 0.5 to 2 pixels."""
-    mask = ImageFilter.UnsharpMask(rng.uniform(0.5, 2.0), int(percent), int(rng.integers(0, 4)))
-    return np.asarray(Image.fromarray(picture).filter(mask))
+    return unsharp_masked(picture, rng.uniform(0.5, 2.0), int(percent), int(rng.integers(0, 4)))
+
+
+def unsharp_masked(picture: Picture, radius: float, percent: int, threshold: int) -> Picture:
+    """Sharpen as Pillow's `UnsharpMask` does, with its parameters."""
+    return np.asarray(Image.fromarray(picture).filter(ImageFilter.UnsharpMask(radius, percent, threshold)))
 
 
 def curved(picture: Picture, rng: np.random.Generator, gamma: float) -> Picture:

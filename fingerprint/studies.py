@@ -14,6 +14,7 @@ from fingerprint.conditions import CLEAN, Condition
 from fingerprint.evaluate import ORIGINAL, answers, summarise
 from fingerprint.expert import Expert, fit_expert, is_innocent
 from fingerprint.fit import SHRINKAGE, share, tracing_mask
+from fingerprint.likelihood_ratios import auroc
 from fingerprint.reference import Thresholds
 from fingerprint.samples import FOLDS, Sample, fold_of
 from fingerprint.sources import Source
@@ -155,8 +156,6 @@ def leave_out(
 def _left_out(
     expert: Expert, thresholds: Thresholds, probe: TrainingSet, name: str, sources: dict[str, Source]
 ) -> dict:
-    from sklearn.metrics import roc_auc_score
-
     told, scored = answer(expert, probe.features, probe.labels)
     mine = probe.labels == name
     known = ~mine & np.array([label in expert.sources and not is_innocent(label) for label in probe.labels])
@@ -165,7 +164,7 @@ def _left_out(
     named = accused & (told.name >= thresholds.name)
     values, counts = np.unique(guess[mine & named], return_counts=True)
     return {
-        "auroc": round(float(roc_auc_score(known[mine | known], scored.known[mine | known])), 4),
+        "auroc": round(auroc(scored.known[known], scored.known[mine]), 4),
         "named": round(float(named[mine].mean()), 4),
         "named_as": {str(v): int(c) for v, c in zip(values, counts, strict=True)},
         "called_unknown": round(float((accused & ~named & (unknown >= thresholds.unknown))[mine].mean()), 4),

@@ -237,11 +237,10 @@ def test_a_gallery_that_is_not_there_or_damaged_is_one_line(gallery, pictures, t
 
 
 def test_steepness_of_gaussian_scores_is_one():
-    rng = np.random.default_rng(0)
-    means = rng.normal(0, 3, (5, 5))
-    whitener = np.linalg.cholesky(np.linalg.inv(np.cov(rng.normal(size=(5, 50)))))
-    centres = means @ whitener
-    scores = means  # of pictures at the centres
-    places = Places(whitener, centres)
-    np.testing.assert_allclose(places.squared_distances(scores).diagonal(), 0, atol=1e-8)
-    assert np.isfinite(places.steepness(1.0))
+    means = np.random.default_rng(0).normal(0, 3, (5, 9))  # of five classes whose samples scatter by one
+    scores = means @ means.T - np.square(means).sum(axis=1) / 2  # the discriminant's, at the classes' means
+    whitener = np.linalg.cholesky(np.linalg.inv(means @ means.T))  # by the scores' scatter within classes
+    places = Places(whitener, scores @ whitener)
+    np.testing.assert_allclose(places.squared_distances(scores).diagonal(), 0, atol=1e-6)
+    assert np.isfinite(places.steepness)
+    assert places.steepness == pytest.approx(1.0)

@@ -1,7 +1,7 @@
 """Training batches of the embedding: a pure function of a seed and a step's number, so that a resumed run is the same.
 
-Pictures are uint8 `H W 3`. Pictures of several sources that show one photograph are drawn together and go through the
-same post-processing: what differs between them is then the source alone.
+Pictures are uint8 `H W 3`. Pictures of several sources that show one photograph can be drawn together; they then go
+through the same post-processing, and what differs between them is the source alone.
 """
 
 from collections.abc import Callable, Sequence

@@ -25,10 +25,9 @@ _PROTOCOL = 1001
 _DEEPEST = 4  # dictionaries within dictionaries
 _SHARING = 4  # how many times over a file's bytes may appear in its arrays
 _GRACE = 2**20  # bytes that arrays may take whatever the size of the file
-# Python's module raises NotImplementedError for a compression that it does not know.
+# RuntimeError is for encryption and, as a subclass, for a compression that Python does not know.
 _ZIP_ERRORS = (
-    zipfile.BadZipFile, zlib.error, struct.error, NotImplementedError, RuntimeError, EOFError, IndexError, KeyError,
-    OverflowError,
+    zipfile.BadZipFile, zlib.error, struct.error, RuntimeError, EOFError, IndexError, KeyError, OverflowError,
 )  # fmt: skip
 
 Nested = dict[str, Any]

@@ -106,6 +106,8 @@ def _run(options: argparse.Namespace, prog: str, make: Callable[..., Callable[[A
     _check(options)
     found = list(_found(options.images))
     attribute = _Late(functools.partial(make, options))
+    if options.gallery is not None:  # what is wrong with it is wrong with the call
+        attribute.ready()
     shown = _json if options.json else _table()
     code = ANSWERED
     with Bar(len(found), quiet=options.quiet) as bar:
@@ -133,11 +135,6 @@ def _check(options: argparse.Namespace) -> None:
         raise ValueError(f"--reference {options.reference}: there is no such file or folder")
     if options.gallery_only and options.gallery is None:
         raise ValueError("--gallery-only needs --gallery DIR")
-    if options.gallery is not None:
-        from fingerprint.gallery import open_gallery
-        from fingerprint.reference import load
-
-        open_gallery(options.gallery, load(options.reference).identity, needed=options.gallery_only)
     names = [name for name, _ in options.prior]
     for name in names:
         if names.count(name) > 1:
@@ -189,6 +186,10 @@ class _Late:
 
     def __call__(self, evidence: Any) -> Any:
         """Return the result for one piece of evidence."""
+        return self.ready()(evidence)
+
+    def ready(self) -> Callable[[Any], Any]:
+        """Return what attributes, made the first time."""
         with self._lock:
             if self._error is not None:
                 raise self._error
@@ -198,7 +199,7 @@ class _Late:
                 except Exception as error:
                     self._error = error
                     raise
-        return self._made(evidence)
+            return self._made
 
 
 def _json(result: Any) -> str:
