@@ -4,6 +4,7 @@ Pictures are uint8 `H W 3`. Every draw comes from the generator that is handed i
 same picture.
 """
 
+import dataclasses
 import io
 from dataclasses import dataclass
 
@@ -27,6 +28,45 @@ _LUMA = np.array(  # ISO/IEC 10918-1, table K.1
 )  # fmt: skip
 _CHROMA = np.full((8, 8), 99)  # table K.2
 _CHROMA[:4, :4] = [[17, 18, 24, 47], [18, 21, 26, 66], [24, 26, 56, 99], [47, 66, 99, 99]]
+
+
+@dataclass(frozen=True)
+class Mixture:
+    """How often pictures go through what; shares sum to one.
+
+    Attributes:
+        untouched: nothing.
+        jpeg: one JPEG step.
+        twice: two of them.
+        webp: lossy WebP.
+        resized: a resize, down or up, half the time.
+        edited: a blur, noise, or sharpening.
+        recoded: of the resized and edited, those that are JPEG-coded afterwards.
+        curved: of all, those whose tones were changed first.
+        lowest: JPEG quality that is drawn.
+        highest: likewise.
+    """
+
+    untouched: float = 0.22
+    jpeg: float = 0.40
+    twice: float = 0.08
+    webp: float = 0.08
+    resized: float = 0.13
+    edited: float = 0.09
+    recoded: float = 0.4
+    curved: float = 0.15
+    lowest: int = LEAST_QUALITY
+    highest: int = 98
+
+
+MIXED = Mixture()
+
+
+def blended(one: Mixture, other: Mixture, share: float) -> Mixture:
+    """Return the mixture that has `share` of the other, 0 to 1."""
+    first, second = dataclasses.asdict(one), dataclasses.asdict(other)
+    values = {name: value + share * (second[name] - value) for name, value in first.items()}
+    return Mixture(**values | {name: round(values[name]) for name in ("lowest", "highest")})
 
 
 @dataclass(frozen=True)
@@ -100,48 +140,54 @@ def curved(picture: Picture, rng: np.random.Generator, gamma: float) -> Picture:
     return np.clip(np.rint(levels), 0, 255).astype(np.uint8)[picture]
 
 
-def drawn(picture: Picture, rng: np.random.Generator, least: int) -> Processed:
+def drawn(picture: Picture, rng: np.random.Generator, least: int, mixture: Mixture = MIXED) -> Processed:
     """Send a picture through a chain of steps that is drawn: what files go through between maker and analyst.
 
     Args:
         picture: (H, W, 3) uint8.
         rng: where all draws come from.
         least: pixels a side that must be left after a reduction.
+        mixture: how often it goes through what.
 
     Returns:
         The picture, of another size where it was resized or cut.
     """
-    if rng.random() < 0.15:
+    if rng.random() < mixture.curved:
         picture = curved(picture, rng, rng.uniform(0.85, 1.18))
-    kind = rng.random()
-    if kind < 0.22:
+    ends = np.cumsum([mixture.untouched, mixture.jpeg, mixture.twice, mixture.webp, mixture.resized])
+    kind = int(np.searchsorted(ends, rng.random(), side="right"))
+    if kind == 0:
         return Processed(picture)
-    if kind < 0.62:
-        return _coded(picture, rng, least)
-    if kind < 0.70:
-        return _coded(_coded(picture, rng, least, 70).picture, rng, least)
-    if kind < 0.78:
+    if kind == 1:
+        return _coded(picture, rng, least, mixture)
+    if kind == 2:
+        before = dataclasses.replace(mixture, lowest=max(70, mixture.lowest))
+        return _coded(_coded(picture, rng, least, before).picture, rng, least, mixture)
+    if kind == 3:
         return Processed(webp(picture, rng, int(rng.integers(50, 99))))
-    if kind < 0.91:
+    if kind == 4:
         low = max(0.55, (least + 8) / min(picture.shape[:2]))
         picture = resized(picture, rng, rng.uniform(low, 1.0) if rng.random() < 0.5 else rng.uniform(1.0, 1.6))
     else:
-        edit = rng.integers(3)
-        if edit == 0:
-            picture = blurred(picture, rng, rng.uniform(0.3, 1.2))
-        elif edit == 1:
-            picture = noisy(picture, rng, rng.uniform(0.5, 5.0))
-        else:
-            picture = sharpened(picture, rng, rng.uniform(30, 150))
-    return _coded(picture, rng, least) if rng.random() < 0.4 else Processed(picture)
+        picture = _edited(picture, rng)
+    return _coded(picture, rng, least, mixture) if rng.random() < mixture.recoded else Processed(picture)
 
 
-def _coded(picture: Picture, rng: np.random.Generator, least: int, lowest: int = LEAST_QUALITY) -> Processed:
+def _edited(picture: Picture, rng: np.random.Generator) -> Picture:
+    edit = rng.integers(3)
+    if edit == 0:
+        return blurred(picture, rng, rng.uniform(0.3, 1.2))
+    if edit == 1:
+        return noisy(picture, rng, rng.uniform(0.5, 5.0))
+    return sharpened(picture, rng, rng.uniform(30, 150))
+
+
+def _coded(picture: Picture, rng: np.random.Generator, least: int, mixture: Mixture) -> Processed:
     """JPEG-code; one time in five a few rows and columns are cut first, so that the grid begins elsewhere."""
     if rng.random() < 0.2 and min(picture.shape[:2]) >= least + 8:
         top, left = rng.integers(0, 8, 2)
         picture = picture[top:, left:]
-    quality = int(rng.integers(lowest, 99))
+    quality = int(rng.integers(mixture.lowest, mixture.highest + 1))
     return Processed(jpeg(picture, rng, quality), quality)
 
 

@@ -18,7 +18,7 @@ from fingerprint.samples import ENLARGED, HISTORIES, Sample
 
 GRID = 8  # of JPEG
 _MARGIN = 16  # pixels that are left out at a side where a network padded its input
-_LATTICE = 12  # a cut by up to so many pixels meets every phase of scales 2, 3 and 4
+_LATTICE = 24  # pixels: JPEG grids and the lattices of scales 2, 3 and 4 begin on multiples of it
 _INNOCENT, _ENLARGED = 0.12, 0.03  # of all draws
 _SPARE = 16  # pixels beyond a crop that a photograph's part is given, for cuts
 
@@ -82,7 +82,9 @@ class Pool:
             if is_source(sample.label):
                 self._mates.setdefault(sample.group, {})[int(self.label[row])] = row
 
-    def batch(self, seed: int, step: int, size: int, side: int, mates: int) -> Batch:
+    def batch(
+        self, seed: int, step: int, size: int, side: int, mates: int, mixture: posts.Mixture = posts.MIXED
+    ) -> Batch:
         """Draw a batch.
 
         Args:
@@ -91,6 +93,7 @@ class Pool:
             size: pictures.
             side: of the tiles, in pixels.
             mates: how many sources' pictures of one photograph are drawn together.
+            mixture: what the pictures go through.
         """
         rng = np.random.default_rng([seed, step])
         tiles, labels = np.empty((size, side, side, 3), np.uint8), np.empty(size, np.int32)
@@ -100,7 +103,7 @@ class Pool:
             chosen = self._together(rng, mates)
             key = int(rng.integers(2**62))
             for row in chosen[: size - done]:
-                tiles[done], quality[done] = self._tile(row, np.random.default_rng(key), side)
+                tiles[done], quality[done] = self._tile(row, np.random.default_rng(key), side, mixture)
                 labels[done] = self.label[row]
                 done += 1
         return Batch(tiles, labels, quality)
@@ -119,7 +122,7 @@ class Pool:
         drawn = rng.choice(names, min(mates - 1, len(names)), replace=False, p=share)
         return [row, *(others[int(k)] for k in drawn)]
 
-    def _tile(self, row: int, rng: np.random.Generator, side: int) -> tuple[np.ndarray, float]:
+    def _tile(self, row: int, rng: np.random.Generator, side: int, mixture: posts.Mixture) -> tuple[np.ndarray, float]:
         sample = self.samples[row]
         picture = self._pixels[sample.path]
         if is_source(sample.label):
@@ -127,17 +130,22 @@ class Pool:
             top, left = (_MARGIN * (name in sample.touches) for name in ("top", "left"))
             bottom, right = (_MARGIN * (name in sample.touches) for name in ("bottom", "right"))
             picture = picture[top : height - bottom, left : width - right]
-            if rng.random() < 0.5:
-                down, across = rng.integers(0, _LATTICE, 2)
-                picture = picture[down:, across:]
         else:
             picture = HISTORIES[sample.history](picture, rng)
-            size = [min(side + 4 * _SPARE, n) for n in picture.shape[:2]]
-            down, across = (int(rng.integers(0, n - m + 1)) for n, m in zip(picture.shape[:2], size, strict=True))
-            picture = picture[down : down + size[0], across : across + size[1]]
-        processed = posts.drawn(picture, rng, side)
+        picture = _part(picture, rng, side + 4 * _SPARE)
+        processed = posts.drawn(picture, rng, side, mixture)
         aligned = processed.quality is not None and rng.random() < 0.8
         unit = GRID if aligned else 1
         top, left = (unit * int(rng.integers(0, (n - side) // unit + 1)) for n in processed.picture.shape[:2])
         tile = processed.picture[top : top + side, left : left + side]
         return tile, float(processed.quality or 100)
+
+
+def _part(picture: np.ndarray, rng: np.random.Generator, side: int) -> np.ndarray:
+    """Cut a part, half the time where a JPEG grid and the lattices of all scales begin."""
+    unit = _LATTICE if rng.random() < 0.5 else 1
+    size = [min(side, n) for n in picture.shape[:2]]
+    down, across = (
+        unit * int(rng.integers(0, (n - m) // unit + 1)) for n, m in zip(picture.shape[:2], size, strict=True)
+    )
+    return picture[down : down + size[0], across : across + size[1]]

