@@ -15,11 +15,13 @@ import dataclasses
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Float, UInt8
+from jaxtyping import Array, Float, Num
 
 from model_zoo.convolution import convolve
 
 Weights = dict[str, jax.Array]
+Tiles = Num[Array, "n h w 3"] | Num[np.ndarray, "n h w 3"]
+"""uint8, or float32 of grey levels where they are differentiated."""
 
 MOMENTUM = 0.02  # of the running statistics
 _EPSILON = 1e-5
@@ -133,7 +135,7 @@ class _Normaliser:
         return maps * factor.reshape(shape) + (self.weights[f"{name}/offset"] - mean * factor).reshape(shape)
 
 
-def moments(shape: Shape, weights: Weights, running: Weights, tiles: UInt8[Array, "n h w 3"]) -> Float[Array, "n m"]:
+def moments(shape: Shape, weights: Weights, running: Weights, tiles: Tiles) -> Float[Array, "n m"]:
     """Return each tile's mean and mean square of every map: what is averaged over the tiles of a picture.
 
     Args:
@@ -150,16 +152,14 @@ def vectors(shape: Shape, weights: Weights, running: Weights, averaged: Float[Ar
     return _vectors(shape, _Normaliser(weights, running, False), averaged)
 
 
-def trained(
-    shape: Shape, weights: Weights, running: Weights, tiles: UInt8[Array, "n h w 3"]
-) -> tuple[Float[Array, "n d"], Weights]:
+def trained(shape: Shape, weights: Weights, running: Weights, tiles: Tiles) -> tuple[Float[Array, "n d"], Weights]:
     """Return the vectors of a training batch, a tile a picture, and the running statistics after it."""
     normaliser = _Normaliser(weights, running, True)
     found = _vectors(shape, normaliser, _moments(shape, normaliser, tiles))
     return found, normaliser.updated
 
 
-def _moments(shape: Shape, normaliser: _Normaliser, tiles: jax.Array) -> jax.Array:
+def _moments(shape: Shape, normaliser: _Normaliser, tiles: Tiles) -> jax.Array:
     def layer(name: str, maps: jax.Array) -> jax.Array:
         kernel = normaliser.weights[f"{name}/kernel"]
         if kernel.shape[0] == 1:
@@ -187,9 +187,9 @@ def _vectors(shape: Shape, normaliser: _Normaliser, averaged: jax.Array) -> jax.
     return normaliser("vector", hidden @ normaliser.weights["vector/kernel"])
 
 
-def _first(tiles: jax.Array) -> jax.Array:
+def _first(tiles: Tiles) -> jax.Array:
     """Pixels about zero, and what the high-pass leaves of them."""
-    pixels = tiles.astype(jnp.float32)
+    pixels = jnp.asarray(tiles, jnp.float32)
     height, width = pixels.shape[1:3]
     wide = jnp.pad(pixels, ((0, 0), (1, 1), (1, 1), (0, 0)), mode="edge")
     rest = sum(

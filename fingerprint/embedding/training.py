@@ -10,9 +10,9 @@ import json
 import queue
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
-from typing import cast
+from typing import Any, cast
 
 import jax
 import jax.numpy as jnp
@@ -182,7 +182,7 @@ def _optimizer(config: EmbeddingConfig) -> optax.GradientTransformation:
         step = jnp.asarray(count, jnp.float32)
         return config.rate * jnp.clip(jnp.minimum(step / _WARM_UP, (config.steps - step) / falling), 0.0, 1.0)
 
-    def matrices(tree: Weights) -> dict[str, MuonDimensionNumbers | None]:
+    def matrices(tree: Mapping[str, Any]) -> dict[str, MuonDimensionNumbers | None]:
         """Which weights are matrices, and along which axes; the others are left to Adam."""
         return {name: _matrix(name) for name in tree}
 
@@ -194,7 +194,7 @@ def _optimizer(config: EmbeddingConfig) -> optax.GradientTransformation:
             weight_decay_mask=lambda tree: {name: name.endswith("kernel") for name in cast(Weights, tree)},
             adam_weight_decay=0.0,
             consistent_rms=0.2,
-            muon_weight_dimension_numbers=matrices,
+            muon_weight_dimension_numbers=cast(Any, matrices),
         ),
     )
 
