@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
 from PIL import Image
@@ -22,6 +23,8 @@ ORIGINAL = "original"
 CROP = 160
 BOOTSTRAP = 2000
 Writer = Callable[[np.ndarray, Path], Path]
+"""Takes a picture, (H, W, 3) uint8, and a file's path without its suffix; writes the file and returns its path."""
+Told = TypeVar("Told")
 
 
 @dataclass(frozen=True)
@@ -48,7 +51,8 @@ class Answer:
         return self.result.candidates[0].source
 
 
-def _png(pixels: np.ndarray, stem: Path) -> Path:
+def write_png(pixels: np.ndarray, stem: Path) -> Path:
+    """Write a picture without loss."""
     path = stem.with_suffix(".png")
     Image.fromarray(pixels).save(path, compress_level=1)
     return path
@@ -58,36 +62,51 @@ def _crop(pixels: np.ndarray, stem: Path) -> Path:
     rng = np.random.default_rng([ord(c) for c in stem.name])
     side = min(CROP, *pixels.shape[:2])
     top, left = (int(rng.integers(0, n - side + 1)) for n in pixels.shape[:2])
-    return _png(pixels[top : top + side, left : left + side], stem)
+    return write_png(pixels[top : top + side, left : left + side], stem)
 
 
-def _jpeg(quality: int) -> Writer:
+def jpeg_writer(quality: int, subsampling: str = "4:2:0") -> Writer:
+    """Return what writes JPEG files with libjpeg's tables."""
+
     def write(pixels: np.ndarray, stem: Path) -> Path:
         path = stem.with_suffix(".jpg")
-        path.write_bytes(datasets.jpeg_copy(pixels, quality))
+        path.write_bytes(datasets.jpeg_copy(pixels, quality, subsampling))
         return path
 
     return write
 
 
-def _reduced(factor: float, quality: int | None = None) -> Writer:
+def webp_writer(quality: int) -> Writer:
+    """Return what writes lossy WebP files."""
+
     def write(pixels: np.ndarray, stem: Path) -> Path:
-        height, width = (max(1, round(n * factor)) for n in pixels.shape[:2])
-        small = datasets.resize(pixels, (height, width), "bicubic")
-        return _png(small, stem) if quality is None else _jpeg(quality)(small, stem)
+        path = stem.with_suffix(".webp")
+        Image.fromarray(pixels).save(path, quality=quality)
+        return path
 
     return write
 
 
+def resized(pixels: np.ndarray, factor: float, kernel: str = "bicubic") -> np.ndarray:
+    """Resize both sides of a picture by a factor, to whole pixels."""
+    height, width = (max(1, round(n * factor)) for n in pixels.shape[:2])
+    return datasets.resize(pixels, (height, width), kernel)
+
+
+def _resized(factor: float, write: Writer = write_png) -> Writer:
+    return lambda pixels, stem: write(resized(pixels, factor), stem)
+
+
 POSTS: dict[str, Writer | None] = {
     "as-is": None,
-    "clean": _png,
+    "clean": write_png,
     "crop": _crop,
-    "jpeg90": _jpeg(90),
-    "jpeg75": _jpeg(75),
-    "jpeg50": _jpeg(50),
-    **{f"x{f}": _reduced(f) for f in (0.9, 0.8, 0.7, 0.6, 0.5)},
-    "x0.7-jpeg85": _reduced(0.7, 85),
+    "jpeg90": jpeg_writer(90),
+    "jpeg75": jpeg_writer(75),
+    "jpeg50": jpeg_writer(50),
+    "webp80": webp_writer(80),
+    **{f"x{f}": _resized(f) for f in (0.9, 0.8, 0.75, 0.7, 0.6, 0.5, 1.25)},
+    "x0.7-jpeg85": _resized(0.7, jpeg_writer(85)),
 }
 
 
@@ -115,16 +134,44 @@ def answers(
     """
     if post not in POSTS:
         raise ValueError(f"post must be one of {', '.join(POSTS)}, got {post!r}")
-    write = POSTS[post]
 
-    def one(indexed: tuple[int, tuple[str, str, Path]]) -> Answer:
+    def one(source: str, photograph: str, evidence: datasets.Evidence) -> Answer:
+        return Answer(source, photograph, post, attributor(photograph).attribute(evidence))
+
+    yield from asked(items, POSTS[post], one, advance, workers)
+
+
+def asked(
+    items: Sequence[tuple[str, str, Path]],
+    write: Writer | None,
+    ask: Callable[[str, str, datasets.Evidence], Told],
+    advance: Callable[[int], None] = lambda _: None,
+    workers: int = 2,
+) -> Iterator[Told]:
+    """Ask about files that pictures are written to after one kind of post-processing.
+
+    Args:
+        items: (source, photograph, file).
+        write: the post-processing, None to ask about the files as they are.
+        ask: told source, photograph and the file as it is read.
+        advance: called with 1 for each image.
+        workers: threads.
+
+    Yields:
+        What `ask` returned for each image, in order.
+
+    Raises:
+        ValueError: a file cannot be read.
+    """
+
+    def one(indexed: tuple[int, tuple[str, str, Path]]) -> Told:
         number, (source, photograph, path) = indexed
         evidence = _read(path)
         if write is not None:
             folder = Path(room) / str(number)
             folder.mkdir()
-            evidence = datasets.read_evidence(write(to_uint8(evidence.pixels), folder / path.stem))
-        return Answer(source, photograph, post, attributor(photograph).attribute(evidence))
+            evidence = _read(write(to_uint8(evidence.pixels), folder / path.stem))
+        return ask(source, photograph, evidence)
 
     with tempfile.TemporaryDirectory() as room, ThreadPoolExecutor(workers) as pool:
         for answer in pool.map(one, enumerate(items)):
@@ -177,7 +224,13 @@ def interval(flags: np.ndarray, groups: np.ndarray, seed: int = 0) -> tuple[floa
     return round(float(low), 4), round(float(high), 4)
 
 
-def _share(flags: np.ndarray, groups: np.ndarray) -> dict:
+def share_of(flags: np.ndarray, groups: np.ndarray) -> dict:
+    """Return a share, its interval and how many there are, as plain numbers; None where there are none.
+
+    Args:
+        flags: (n,) bool.
+        groups: (n,) photograph of each.
+    """
     if not len(flags):
         return {"share": None, "interval": None, "images": 0}
     return {"share": round(float(flags.mean()), 4), "interval": interval(flags, groups), "images": len(flags)}
@@ -192,7 +245,8 @@ def summarise(given: Sequence[Answer], scales: dict[str, int]) -> dict:
 
     Returns:
         Plain numbers: top-1 accuracy, share named right and wrong, accuracy of scale (each with its interval over
-        photographs), verdicts, accuracy per source, confusion, false accusations of originals.
+        photographs), verdicts, accuracy per source, confusion, false accusations of originals, and for both sides the
+        share that stays inconclusive.
     """
     truth = np.array([a.source for a in given])
     photo = np.array([a.photograph for a in given])
@@ -210,12 +264,13 @@ def summarise(given: Sequence[Answer], scales: dict[str, int]) -> dict:
         row[str(other)] = row.get(str(other), 0) + 1
     return {
         "images": len(given),
-        "top1": _share(told == truth, photo),
-        "named_right": _share((named & (told == truth))[~innocent], photo[~innocent]),
-        "named_wrong": _share((named & (told != truth))[~innocent], photo[~innocent]),
-        "scale": _share(right_scale[scaled], photo[scaled]),
-        "false_accusations": _share(accused[innocent], photo[innocent]),
-        "innocents_inconclusive": _share((verdict == "inconclusive")[innocent], photo[innocent]),
+        "top1": share_of(told == truth, photo),
+        "named_right": share_of((named & (told == truth))[~innocent], photo[~innocent]),
+        "named_wrong": share_of((named & (told != truth))[~innocent], photo[~innocent]),
+        "scale": share_of(right_scale[scaled], photo[scaled]),
+        "false_accusations": share_of(accused[innocent], photo[innocent]),
+        "inconclusive": share_of((verdict == "inconclusive")[~innocent], photo[~innocent]),
+        "innocents_inconclusive": share_of((verdict == "inconclusive")[innocent], photo[innocent]),
         "verdicts": {v: int((verdict == v).sum()) for v in sorted(set(verdict))},
         "per_source": {s: round(float((told == truth)[truth == s].mean()), 4) for s in sorted(set(truth))},
         "confusion": confusion,

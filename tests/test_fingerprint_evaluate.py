@@ -50,6 +50,7 @@ def test_answers_are_counted() -> None:
     assert told["scale"] == {"share": 0.5, "interval": told["scale"]["interval"], "images": 6}
     assert told["false_accusations"]["share"] == 0.5
     assert told["innocents_inconclusive"]["share"] == 0.0
+    assert told["inconclusive"] == {"share": 0.4, "interval": told["inconclusive"]["interval"], "images": 5}
     assert told["verdicts"] == {"inconclusive": 2, "known_source": 2, "not_upscaled": 2, "unknown_source": 1}
     assert told["per_source"] == {"alpha-x2": 0.5, "beta-x3": 0.5, "original": 0.5, "stranger": 0.0}
     assert told["confusion"]["beta-x3"] == {"beta-x3": 1, "original": 1}
@@ -101,6 +102,7 @@ def test_folders_become_sources(pictures: Path) -> None:
 EXPECTED = {
     "as-is": ("PNG", (200, 180), None), "clean": ("PNG", (200, 180), None), "crop": ("PNG", (160, 160), None),
     "jpeg90": ("JPEG", (200, 180), 90), "jpeg75": ("JPEG", (200, 180), 75), "jpeg50": ("JPEG", (200, 180), 50),
+    "webp80": ("WEBP", (200, 180), None), "x0.75": ("PNG", (150, 135), None), "x1.25": ("PNG", (250, 225), None),
     "x0.9": ("PNG", (180, 162), None), "x0.8": ("PNG", (160, 144), None), "x0.7": ("PNG", (140, 126), None),
     "x0.6": ("PNG", (120, 108), None), "x0.5": ("PNG", (100, 90), None), "x0.7-jpeg85": ("JPEG", (140, 126), 85),
 }  # fmt: skip

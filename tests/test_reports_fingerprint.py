@@ -138,7 +138,7 @@ def test_evaluate_json_is_one_object(folder: Path, pictures: Path, capsys: pytes
 
 def test_true_scales_come_from_reference_and_data(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(known, "known_sources", lambda: {"elsewhere": replace(SOURCES["gamma-x4"], name="elsewhere")})
-    scales = evaluating._scales(load(folder))
+    scales = common.true_scales(load(folder))
     assert scales == {"original": 1, "elsewhere": 4, "alpha-x2": 2, "beta-x3": 3, "gamma-x4": 4, "kernel-x2": 2}
 
 

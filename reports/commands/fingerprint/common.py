@@ -2,7 +2,7 @@
 
 import os
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -160,6 +160,40 @@ def origin(reference: "Reference") -> dict[str, str]:
     from fingerprint.attributor import tool_version
 
     return {"version": tool_version(), "reference": reference.identity}
+
+
+def true_scales(reference: "Reference") -> dict[str, int]:
+    """Return the true scale of every source that is known here.
+
+    Args:
+        reference: Knows some; the data folder's table, where there is one, knows more.
+
+    Returns:
+        Scales by name; that of `original` is 1.
+    """
+    import contextlib
+
+    from datasets import DataMissingError
+    from fingerprint.sources import known_sources
+
+    sources = dict(reference.sources)
+    with contextlib.suppress(DataMissingError):
+        sources |= known_sources()
+    return {"original": 1, **{name: source.scale for name, source in sources.items()}}
+
+
+def draw_to(path: Path | None, draw: Callable[[str], bytes]) -> None:
+    """Write a figure to a file, whole or not at all.
+
+    Args:
+        path: The file, None for none.
+        draw: Told the suffix, returns the encoded figure.
+    """
+    if path is None:
+        return
+    from model_zoo.weights import write_atomically
+
+    write_atomically(path, draw(path.suffix.lower()))
 
 
 def deliver(report: Mapping[str, Any], path: Path | None) -> None:

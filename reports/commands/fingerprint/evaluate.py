@@ -1,9 +1,8 @@
 """`whorl fingerprint evaluate`."""
 
-import contextlib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from reports.commandline import ANSWERED, Parser, check_output, emit, emit_json, printable
 from reports.commands.fingerprint.common import (
@@ -14,10 +13,8 @@ from reports.commands.fingerprint.common import (
     out_option,
     post_option,
     reference_option,
+    true_scales,
 )
-
-if TYPE_CHECKING:
-    from fingerprint import Reference
 
 POSTS = ("clean", "crop", "jpeg90", "jpeg75", "jpeg50")
 WORST = 5
@@ -45,7 +42,7 @@ def main(argv: Sequence[str], prog: str) -> int:
     reference = load(options.reference)
     with Counter(total) as bar:
         summaries = studies.evaluate_folder(
-            options.folder, posts, _scales(reference), options.reference, bar.say, bar.advance
+            options.folder, posts, true_scales(reference), options.reference, bar.say, bar.advance
         )
     report = {**origin(reference), "folder": options.folder.name, "posts": summaries}
     deliver(report, options.out)
@@ -68,17 +65,6 @@ def _parser(prog: str) -> Parser:
     out_option(parser)
     add("--json", action="store_true", help="write one JSON object instead of tables")
     return parser
-
-
-def _scales(reference: "Reference") -> dict[str, int]:
-    """Return the true scale of every source that is known here."""
-    from datasets import DataMissingError
-    from fingerprint.sources import known_sources
-
-    sources = dict(reference.sources)
-    with contextlib.suppress(DataMissingError):
-        sources |= known_sources()
-    return {"original": 1, **{name: source.scale for name, source in sources.items()}}
 
 
 def _summary_lines(post: str, summary: Mapping[str, Any]) -> str:
