@@ -19,7 +19,19 @@ from datasets import Evidence, read_evidence
 from fingerprint.conditions import CONDITIONS, LOWEST_QUALITY, Condition
 from fingerprint.decide import Decision, decide
 from fingerprint.expert import PARSED, Expert, Scored
+from fingerprint.localiser import (
+    Calibrations,
+    Judge,
+    Localiser,
+    read_calibrations,
+    regions_note,
+    verdict_with_regions,
+)
 from fingerprint.reference import MODES, Reference, load, mode_mask
+from fingerprint.regions import FLATTEST
+from fingerprint.regression.answers import Seen, nothing, regressed
+from fingerprint.regression.fit import Regressors
+from fingerprint.regression.store import read_regressors
 from fingerprint.result import Candidate, ImageFacts, Parameter, Priors, Result, Tool, Upscaled, Verdict
 from fingerprint.router import Route, route
 from fingerprint.sources import UNKNOWN, Source
@@ -28,7 +40,6 @@ from spectra import MAX_TILES, TILE, TileFeatures, prepare, tile_features, tile_
 if TYPE_CHECKING:
     from fingerprint.gallery import Enrolled
 
-FLATTEST = 0.7  # grey levels; a tile below this standard deviation shows nothing that could carry a trace
 SMALL_SIDE = 144  # pixels; validation crops are 160
 CANDIDATES = 5
 ACCUSATIONS = ("known_source", "unknown_source")
@@ -54,6 +65,8 @@ class Attributor:
         *,
         gallery: Path | None = None,
         gallery_only: bool = False,
+        calibrations: Calibrations | None = None,
+        regressors: Regressors | None = None,
     ) -> None:
         """Open the reference, and a gallery if there is one.
 
@@ -62,6 +75,10 @@ class Attributor:
             priors: of upscaled, and of an unknown upscaler given upscaled.
             gallery: folder of sources that a user enrolled.
             gallery_only: whether these are the only candidates.
+            calibrations: of single tiles; by default those beside the reference's files. Without them nothing is
+                localised.
+            regressors: of hyper-parameters as real numbers; by default those beside the reference's files. Without them
+                these parameters are not known.
 
         Raises:
             ReferenceError: the reference cannot be used.
@@ -76,18 +93,26 @@ class Attributor:
         self._enrolled, self._alone = _opened(gallery, self.reference.identity, gallery_only), gallery_only
         self._tool = Tool(tool_version(), self.reference.identity, self.priors)
         self._pool = ThreadPoolExecutor(os.cpu_count() or 1)
+        if calibrations is None and not isinstance(reference, Reference):
+            calibrations = read_calibrations(reference, self.reference.identity)
+        if regressors is None and not isinstance(reference, Reference):
+            regressors = read_regressors(reference)
+        self._regressors = regressors
+        judge = Judge(self.reference, self.priors, self._features, self._route, self._ask, self._pool.map)
+        self.localiser = Localiser(judge, calibrations or {})
 
-    def attribute(self, evidence: Evidence) -> Result:
+    def attribute(self, evidence: Evidence, everywhere: bool = False) -> Result:
         """Answer for one picture.
 
         Args:
             evidence: a file as `datasets.read_evidence` gives it.
+            everywhere: whether parts are sought closely everywhere, and a picture of one piece is mapped, too.
 
         Returns:
             The result; pictures that are too small or flat are `inconclusive`.
         """
         features = self._features(evidence.pixels)
-        return self.judge(evidence, features, is_grey(evidence.pixels))
+        return self.judge(evidence, features, is_grey(evidence.pixels), everywhere)
 
     def _features(self, pixels: np.ndarray, max_tiles: int = MAX_TILES) -> TileFeatures:
         if tile_origins(*pixels.shape[:2]):
@@ -122,13 +147,14 @@ class Attributor:
         expert = self.reference.experts[mode, condition.name]
         return expert.places.vectors(_scores(expert.tracer, measured.features[mode_mask(mode)][None]))[0]
 
-    def judge(self, evidence: Evidence, features: TileFeatures, grey: bool) -> Result:
+    def judge(self, evidence: Evidence, features: TileFeatures, grey: bool, everywhere: bool = False) -> Result:
         """Answer for one picture whose tiles have been measured.
 
         Args:
             evidence: the file.
             features: of its tiles.
             grey: whether red, green and blue agree everywhere.
+            everywhere: as in `attribute`.
         """
         notes = list(evidence.notes)
         pooled = _pooled(features)
@@ -158,13 +184,26 @@ class Attributor:
         if doubt:
             decision = replace(decision, verdict="inconclusive", reason=doubt)
         verdict = self._widened(decision, evidence, notes)
+        found = self.localiser.regions(evidence.pixels, evidence.jpeg_quality, features, mode, route, everywhere)
+        mixed = found is not None and bool(found.found)
+        if found and mixed:
+            verdict = verdict_with_regions(verdict, found)
+            notes.append(regions_note(found))
+        parameters = _parameters(expert, scored, decision, verdict, self.reference.sources)
+        shares = dict(zip(scored.sources, decision.sources.tolist(), strict=True))
+        side = min(evidence.width, evidence.height)
+        loss = parameters["loss"].value
+        seen = Seen(pooled, mode, route.condition.name, verdict, loss, shares, evidence.jpeg_quality, side)
+        added, remarks = regressed(None if mixed else self._regressors, seen)  # two makers have no one depth
+        notes += remarks
         return Result(
             image=_facts(evidence, notes),
             verdict=verdict,
             candidates=_candidates(scored.sources, decision),
             upscaled=Upscaled(_down(decision.upscaled), _log10(decision.log_lr_upscaled)),
-            parameters=_parameters(expert, scored, decision, verdict, self.reference.sources),
+            parameters=parameters | added,
             tool=self._tool,
+            regions=found,
         )
 
     def _ask(self, mode: str, condition: Condition, vector: np.ndarray) -> tuple[Expert, Scored]:
@@ -214,7 +253,7 @@ class Attributor:
         """Return the answer that the priors alone give."""
         names = sorted(self._enrolled.keys() | (set() if self._alone else self.reference.sources.keys()))
         each = self.priors.upscaled * (1 - self.priors.unknown_given_upscaled) / max(len(names), 1)
-        empty = {name: Parameter(None) for name in (*PARSED, "log10_parameters")}
+        empty = {name: Parameter(None) for name in (*PARSED, "log10_parameters")} | nothing()
         return Result(
             image=_facts(evidence, notes),
             verdict="inconclusive",

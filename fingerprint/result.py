@@ -41,11 +41,15 @@ class Upscaled:
 
 @dataclass(frozen=True)
 class Parameter:
-    """One parsed hyper-parameter; `value` is None where it is not known."""
+    """One parsed hyper-parameter; `value` is None where it is not known.
+
+    A `level` says how often such intervals are meant to hold the true value.
+    """
 
     value: str | int | float | None
     interval: tuple[float, float] | None = None
     probabilities: dict[str, float] | None = None
+    level: float | None = None
 
 
 @dataclass(frozen=True)
@@ -67,11 +71,61 @@ class Tool:
 
 
 @dataclass(frozen=True)
+class Region:
+    """A part of a picture that speaks against the rest.
+
+    Attributes:
+        kind: "upscaled" in a picture that was not, or "not_upscaled" in one that was.
+        box: left, top, width and height in pixels, of the cells that it consists of.
+        area: pixels of these cells.
+        log10_lr: mean of the map over them, upscaled against not.
+        source: the enrolled source of an upscaled part, where it is clear.
+    """
+
+    kind: Literal["upscaled", "not_upscaled"]
+    box: tuple[int, int, int, int]
+    area: int
+    log10_lr: float
+    source: Candidate | None = None
+
+
+@dataclass(frozen=True)
+class RegionMap:
+    """Evidence for upscaling place by place, and the parts that differ from the rest.
+
+    Attributes:
+        cell: side of a cell in pixels; the last row and column may be cut by the picture's edge.
+        log10_lr: rows of log10 likelihood ratios of upscaled against not, None where nothing can be told.
+        parts: of the same shape, which of `found` a cell belongs to, counted from 1, 0 for the rest.
+        found: the parts, strongest evidence first; none in a picture of one piece.
+    """
+
+    cell: int
+    log10_lr: tuple[tuple[float | None, ...], ...]
+    parts: tuple[tuple[int, ...], ...]
+    found: tuple[Region, ...]
+
+    def to_json(self) -> dict:
+        """Return the contract's object."""
+        return {
+            "cell": self.cell,
+            "rows": len(self.log10_lr),
+            "columns": len(self.log10_lr[0]),
+            "log10_lr": [list(row) for row in self.log10_lr],
+            "parts": [list(row) for row in self.parts],
+            "found": [
+                {**asdict(region), "box": dict(zip(("left", "top", "width", "height"), region.box, strict=True))}
+                for region in self.found
+            ],
+        }
+
+
+@dataclass(frozen=True)
 class Result:
     """The whole answer about one image.
 
     `parameters` always has the keys scale, architecture, loss, training_data and log10_parameters; a key's value is a
-    `Parameter` (whose fields may be None).
+    `Parameter` (whose fields may be None). `regions` is None for a picture of one piece, unless its map was asked for.
     """
 
     image: ImageFacts
@@ -80,7 +134,7 @@ class Result:
     upscaled: Upscaled
     parameters: dict[str, Parameter]
     tool: Tool
-    regions: None = None
+    regions: RegionMap | None = None
     schema_version: int = field(default=SCHEMA_VERSION)
 
     def to_json(self) -> dict:
@@ -92,7 +146,7 @@ class Result:
             "candidates": [asdict(candidate) for candidate in self.candidates],
             "upscaled": asdict(self.upscaled),
             "parameters": {name: _parameter_json(parameter) for name, parameter in self.parameters.items()},
-            "regions": self.regions,
+            "regions": self.regions.to_json() if self.regions else None,
             "tool": {
                 "name": self.tool.name,
                 "version": self.tool.version,
@@ -106,6 +160,8 @@ def _parameter_json(parameter: Parameter) -> dict:
     out: dict = {"value": parameter.value}
     if parameter.interval is not None:
         out["interval"] = list(parameter.interval)
+    if parameter.level is not None:
+        out["level"] = parameter.level
     if parameter.probabilities is not None:
         out["probabilities"] = dict(parameter.probabilities)
     return out

@@ -86,14 +86,14 @@ def survey(pixels: np.ndarray, residual: str = "median") -> Survey:
     height, width = pixels.shape[:2]
     if min(height, width) < TILE:
         raise ValueError(f"the picture must be at least {TILE}x{TILE} pixels for a spectrum, got {width}x{height}")
-    thumbnail, step = _thumbnail(pixels)
+    small, step = thumbnail(pixels)
     corner, detail = _detail(pixels, residual)
     origins = _evenly(_corners(height, width, TILE // 2), WINDOWS)
     total = np.zeros((2, TILE, TILE // 2 + 1))
     for _, _, powers in _measured(pixels, origins, residual):
         total += powers
     luma_power, residual_power = total / len(origins)
-    return Survey((height, width), residual, thumbnail, step, corner, detail, residual_power, luma_power, len(origins))
+    return Survey((height, width), residual, small, step, corner, detail, residual_power, luma_power, len(origins))
 
 
 @partial(jax.jit, static_argnames="residual", compiler_options={"xla_cpu_multi_thread_eigen": False})
@@ -154,8 +154,15 @@ def _detail(pixels: np.ndarray, residual: str) -> tuple[tuple[int, int], np.ndar
     return (top, left), whole
 
 
-def _thumbnail(pixels: np.ndarray) -> tuple[np.ndarray, int]:
-    """Average whole blocks of pixels, a strip at a time; a picture that is small enough stays as it is."""
+def thumbnail(pixels: np.ndarray) -> tuple[np.ndarray, int]:
+    """Average whole blocks of pixels, a strip at a time; a picture that is small enough stays as it is.
+
+    Args:
+        pixels: (H, W, 3) uint8 or uint16.
+
+    Returns:
+        (h, w, 3) uint8 of at most THUMBNAIL pixels a side, and the side of a block.
+    """
     height, width = pixels.shape[:2]
     step = -(-max(height, width) // THUMBNAIL)
     scale = 1.0 if pixels.dtype == np.uint8 else 257.0

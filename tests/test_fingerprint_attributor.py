@@ -19,8 +19,9 @@ from scipy.special import expit, logit
 
 from datasets import read_evidence
 from fingerprint import Attributor, Priors, ReferenceError, Result, attribute
-from fingerprint.expert import Expert
+from fingerprint.expert import PARSED, Expert
 from fingerprint.reference import Thresholds
+from fingerprint.regression.answers import ADDED
 from reports.commands import attribute as command
 from spectra import tile_features, to_uint8
 
@@ -60,7 +61,7 @@ def check(result: Result) -> None:
     """What holds of every answer."""
     told = json.loads(json.dumps(result.to_json(), allow_nan=False))
     VALIDATOR.validate(told)
-    assert set(told["parameters"]) == {"scale", "architecture", "loss", "training_data", "log10_parameters"}
+    assert set(told["parameters"]) == {*PARSED, "log10_parameters", *ADDED}
     shares = [candidate["probability"] for candidate in told["candidates"]]
     assert shares == sorted(shares, reverse=True)
     # Each is a whole number of millionths; only their binary fractions leave something in the last place.

@@ -14,6 +14,7 @@ from reports.commandline import (
     WRONG,
     Parser,
     VersionAction,
+    check_output,
     complain,
     emit,
     json_line,
@@ -22,6 +23,7 @@ from reports.commandline import (
 
 PRIORS = ("upscaled", "unknown_given_upscaled")
 MAX_PIXELS = 200_000_000
+FIGURES = (".png", ".pdf", ".svg")
 
 EPILOG = """\
 exit codes: 0 every image got a verdict; 1 at least one verdict is `inconclusive`; 2 at least one file could not be
@@ -58,6 +60,19 @@ def _parser(prog: str) -> Parser:
     add = parser.add_argument
     add("images", nargs="+", metavar="IMAGE", help="a picture file, or a folder, which is searched for pictures")
     add("--json", action="store_true", help="write one JSON object a line instead of tables")
+    add(
+        "--regions",
+        action="store_true",
+        help="look closely everywhere for parts that differ from the rest, and map every image in the JSON; "
+        "takes two to four times as long",
+    )
+    add(
+        "--figure",
+        type=Path,
+        metavar="OUT",
+        help=f"draw where one image was upscaled, as --regions finds it; the suffix ({' '.join(FIGURES)}) chooses the "
+        "format",
+    )
     add(
         "--prior",
         action="append",
@@ -105,6 +120,8 @@ def _run(options: argparse.Namespace, prog: str, make: Callable[..., Callable[[A
 
     _check(options)
     found = list(_found(options.images))
+    if options.figure is not None:
+        _check_figure(options.figure, [item.path for item in found])
     attribute = _Late(functools.partial(make, options))
     if options.gallery is not None:  # what is wrong with it is wrong with the call
         attribute.ready()
@@ -141,6 +158,15 @@ def _check(options: argparse.Namespace) -> None:
             raise ValueError(f"--prior {name} is given more than once")
 
 
+def _check_figure(figure: Path, images: Sequence[str]) -> None:
+    """Refuse a figure that cannot be drawn or written."""
+    check_output("--figure", figure, FIGURES)
+    if len(images) != 1:
+        raise ValueError(f"--figure draws one image, got {len(images)}")
+    if figure.exists() and Path(images[0]).exists() and figure.samefile(images[0]):
+        raise ValueError(f"--figure {figure} is the picture itself, which is never overwritten")
+
+
 def _found(images: Sequence[str]) -> Iterator[Any]:
     from datasets import InputError, find_images
     from reports.batch import Found
@@ -160,12 +186,25 @@ def _attributor(options: argparse.Namespace) -> Callable[[Any], Any]:
     from fingerprint import Attributor
     from fingerprint.result import Priors
 
-    return Attributor(
+    attributor = Attributor(
         reference=options.reference,
         priors=Priors(**dict(options.prior)),
         gallery=options.gallery,
         gallery_only=options.gallery_only,
-    ).attribute
+    )
+    if options.figure is None:
+        return functools.partial(attributor.attribute, everywhere=options.regions)
+
+    def drawn(evidence: Any) -> Any:
+        from model_zoo.weights import write_atomically
+        from reports.region_figures import draw_regions
+
+        result = attributor.attribute(evidence, everywhere=True)
+        figure = draw_regions(evidence.pixels, result, result.regions, options.figure.suffix.lower())
+        write_atomically(options.figure, figure)
+        return result
+
+    return drawn
 
 
 class _Late:
