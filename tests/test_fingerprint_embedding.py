@@ -9,7 +9,7 @@ import pytest
 from PIL import Image
 
 from fingerprint.embedding.batches import Pool
-from fingerprint.embedding.network import Shape, Stage, initial, moments, trained, vectors
+from fingerprint.embedding.network import Shape, Stage, initial, moments, statistics, trained
 from fingerprint.embedding.training import EmbeddingConfig, train
 from fingerprint.samples import ENLARGED, Sample
 
@@ -20,20 +20,20 @@ def tiles(count=3, side=32, seed=0):
     return jnp.asarray(np.random.default_rng(seed).integers(0, 256, (count, side, side, 3), dtype=np.uint8))
 
 
-def test_a_vector_does_not_depend_on_neighbours_in_the_batch():
+def test_statistics_do_not_depend_on_neighbours_in_the_batch():
     weights, running = initial(TOY, 0)
     apart = jnp.concatenate([moments(TOY, weights, running, tile[None]) for tile in tiles()])
     np.testing.assert_allclose(moments(TOY, weights, running, tiles()), apart, rtol=1e-4, atol=1e-5)
-    found = vectors(TOY, weights, running, apart)
-    assert found.shape == (3, 6) and found.dtype == jnp.float32
+    found = statistics(weights, running, apart)
+    assert found.shape == (3, TOY.statistics) and found.dtype == jnp.float32
     assert apart.shape == (3, TOY.statistics)
 
 
-def test_a_picture_of_equal_tiles_has_the_vector_of_one():
+def test_a_picture_of_equal_tiles_has_the_statistics_of_one():
     weights, running = initial(TOY, 0)
     one = moments(TOY, weights, running, tiles(1))
     many = moments(TOY, weights, running, jnp.repeat(tiles(1), 5, axis=0)).mean(0, keepdims=True)
-    np.testing.assert_allclose(vectors(TOY, weights, running, many), vectors(TOY, weights, running, one), atol=1e-4)
+    np.testing.assert_allclose(statistics(weights, running, many), statistics(weights, running, one), atol=1e-4)
 
 
 def test_training_normalises_by_the_batch_and_remembers():

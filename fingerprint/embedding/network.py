@@ -147,15 +147,15 @@ def moments(shape: Shape, weights: Weights, running: Weights, tiles: Tiles) -> F
     return _moments(shape, _Normaliser(weights, running, False), tiles)
 
 
-def vectors(shape: Shape, weights: Weights, running: Weights, averaged: Float[Array, "n m"]) -> Float[Array, "n d"]:
-    """Return the vectors of pictures whose tiles' moments have been averaged."""
-    return _vectors(shape, _Normaliser(weights, running, False), averaged)
+def statistics(weights: Weights, running: Weights, averaged: Float[Array, "n m"]) -> Float[Array, "n m"]:
+    """Return the normalised statistics of pictures whose tiles' moments have been averaged: means, then deviations."""
+    return _statistics(_Normaliser(weights, running, False), averaged)
 
 
 def trained(shape: Shape, weights: Weights, running: Weights, tiles: Tiles) -> tuple[Float[Array, "n d"], Weights]:
     """Return the vectors of a training batch, a tile a picture, and the running statistics after it."""
     normaliser = _Normaliser(weights, running, True)
-    found = _vectors(shape, normaliser, _moments(shape, normaliser, tiles))
+    found = _vectors(normaliser, _moments(shape, normaliser, tiles))
     return found, normaliser.updated
 
 
@@ -179,10 +179,14 @@ def _moments(shape: Shape, normaliser: _Normaliser, tiles: Tiles) -> jax.Array:
     return jnp.concatenate(first + second, axis=-1)
 
 
-def _vectors(shape: Shape, normaliser: _Normaliser, averaged: jax.Array) -> jax.Array:
+def _statistics(normaliser: _Normaliser, averaged: jax.Array) -> jax.Array:
     mean, square = jnp.split(averaged, 2, axis=-1)
     deviation = jnp.sqrt(jnp.maximum(square - jnp.square(mean), 0) + _LEAST_VARIANCE)
-    told = normaliser("statistics", jnp.concatenate([mean, deviation], axis=-1))
+    return normaliser("statistics", jnp.concatenate([mean, deviation], axis=-1))
+
+
+def _vectors(normaliser: _Normaliser, averaged: jax.Array) -> jax.Array:
+    told = _statistics(normaliser, averaged)
     hidden = jax.nn.relu(normaliser("hidden", told @ normaliser.weights["hidden/kernel"]))
     return normaliser("vector", hidden @ normaliser.weights["vector/kernel"])
 
