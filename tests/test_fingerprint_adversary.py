@@ -151,8 +151,8 @@ def test_an_embedding_must_be_the_one_that_the_reference_rests_on(
 ) -> None:
     monkeypatch.setattr(stand_in, "load_embedder", lambda: tiny)
     assert stand_in.learned_part(resting) is tiny
-    monkeypatch.setattr(stand_in, "load_embedder", lambda: replace(tiny, shape=replace(TINY, dimensions=9)))
-    with pytest.raises(ValueError, match=f"reference must rest on {DIMENSIONS} features, or {DIMENSIONS + 25} with"):
+    monkeypatch.setattr(stand_in, "load_embedder", lambda: replace(tiny, shape=replace(TINY, stages=(Stage(8, 9, 0),))))
+    with pytest.raises(ValueError, match=f"reference must rest on {DIMENSIONS} features, or {DIMENSIONS + 18} with"):
         stand_in.learned_part(resting)
 
 
