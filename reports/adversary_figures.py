@@ -7,7 +7,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from reports.adversary_tables import VERDICTS, attack_words
-from reports.study_figures import BLUE, GREEN, ORANGE, RED, SKY, encoded
+from reports.canvas import encoded
+from reports.study_figures import BLUE, GREEN, ORANGE, RED, SKY
 
 _GREY = "#BBBBBB"
 _COLOURS = dict(zip(VERDICTS, (GREEN, SKY, RED, ORANGE, _GREY, BLUE), strict=True))
@@ -21,7 +22,7 @@ def draw_verdicts(rows: Sequence[Mapping[str, Any]], suffix: str) -> bytes:
 
     Args:
         rows: What `fingerprint.adversary.bench.run` returned.
-        suffix: One of `reports.figures.FORMATS`.
+        suffix: One of `reports.canvas.FORMATS`.
 
     Returns:
         The encoded figure, the same bytes for the same rows and matplotlib.

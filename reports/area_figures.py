@@ -4,7 +4,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from fingerprint.area import GROUPS
-from reports.study_figures import BLUE, GREEN, PURPLE, RED, banded, encoded
+from reports.canvas import encoded
+from reports.study_figures import BLUE, GREEN, PURPLE, RED, banded
 
 _ROWS = (
     ("top1", "top-1 right"),
@@ -22,7 +23,7 @@ def draw_area(posts: Mapping[str, Sequence[Mapping[str, Any]]], suffix: str = ".
 
     Args:
         posts: what `fingerprint.area.area_curves` returned.
-        suffix: one of `reports.figures.FORMATS`.
+        suffix: one of `reports.canvas.FORMATS`.
 
     Returns:
         The encoded figure, the same bytes for the same numbers and matplotlib.

@@ -25,7 +25,8 @@ from fingerprint.likelihood_ratios import (
     supported_bounds,
     tippett,
 )
-from reports.study_figures import BLUE, GREEN, GREY, RED, encoded
+from reports.canvas import encoded
+from reports.study_figures import BLUE, GREEN, GREY, RED
 
 _PRIORS = np.linspace(-3, 3, 121)  # log10 odds
 _POINTS = 2000  # of a curve at most
@@ -38,7 +39,7 @@ def draw_calibration(collected: Collected, title: str, suffix: str = ".png") -> 
     Args:
         collected: the answers.
         title: above the figure.
-        suffix: one of `reports.figures.FORMATS`.
+        suffix: one of `reports.canvas.FORMATS`.
 
     Returns:
         The encoded figure, the same bytes for the same answers and matplotlib.

@@ -5,7 +5,6 @@ in decibels of squared grey levels (white noise of one grey level has 0 dB every
 Everything is measured on tiles of one size, so that memory stays bounded and no picture size compiles anything new.
 """
 
-import io
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache, partial
@@ -16,6 +15,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
+from reports.canvas import encoded
 from reports.commandline import printable
 from spectra.profiles import angular_profile, full_spectrum, grid_frequencies, radial_profile
 from spectra.residuals import high_pass, median_residual, wiener_residual
@@ -24,18 +24,12 @@ from spectra.windows import hann
 
 RESIDUALS = {"median": median_residual, "high-pass": high_pass, "wiener": wiener_residual}
 TITLES = {"median": "picture minus its 3×3 median", "high-pass": "3×3 high-pass", "wiener": "adaptive Wiener noise"}
-FORMATS = {
-    ".png": {"Software": None},
-    ".pdf": {"CreationDate": None, "Creator": None, "Producer": None},
-    ".svg": {"Date": None, "Creator": None},
-}
 THUMBNAIL = 900  # pixels, the longest side of the picture as it is drawn
 DETAIL = 512  # pixels, the longest side of the residual as it is drawn
 WINDOWS = 512  # at most so many are averaged, evenly chosen
 SCALES = (2, 3, 4)
 _HALO = 8  # pixels; more than any residual's reach
 _FLOOR = np.float32(1 / 324)  # the same floor below the rounding to grey levels as in spectra.power
-_DPI = 110
 
 # Okabe and Ito's colours, which colour-blind readers can tell apart; the markers differ in form as well.
 _MARKERS = {2: ("s", 15, "#56B4E9"), 3: ("^", 13, "#E69F00"), 4: ("o", 9, "#FFFFFF")}
@@ -183,7 +177,7 @@ def draw(measured: Survey, name: str, sha256: str, suffix: str = ".png") -> byte
         measured: what `survey` returned.
         name: the file's name, for the caption.
         sha256: of the file's bytes, for the caption.
-        suffix: one of `FORMATS`.
+        suffix: one of `reports.canvas.FORMATS`.
 
     Returns:
         The encoded figure, the same bytes for the same picture and matplotlib.
@@ -191,16 +185,8 @@ def draw(measured: Survey, name: str, sha256: str, suffix: str = ".png") -> byte
     Raises:
         ValueError: another suffix.
     """
-    if suffix not in FORMATS:
-        raise ValueError(f"a figure's suffix must be one of {' '.join(FORMATS)}, got {suffix!r}")
-    import matplotlib
-    from matplotlib import style
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
 
-    with style.context("default", after_reset=True), matplotlib.rc_context({"svg.hashsalt": "whorl", "font.size": 10}):
-        figure = Figure(figsize=(17, 10), dpi=_DPI)
-        FigureCanvasAgg(figure)
+    def fill(figure: Any) -> None:
         grid = figure.add_gridspec(
             2, 3, left=0.05, right=0.935, top=0.92, bottom=0.15, hspace=0.29, wspace=0.42, height_ratios=(1.3, 1)
         )
@@ -211,9 +197,8 @@ def draw(measured: Survey, name: str, sha256: str, suffix: str = ".png") -> byte
         _angular(figure.add_subplot(grid[1, 2]), measured)
         for line, text in enumerate(_caption(measured, name, sha256)):
             figure.text(0.05, 0.068 - 0.024 * line, text, parse_math=False)
-        encoded = io.BytesIO()
-        figure.savefig(encoded, format=suffix[1:], metadata=FORMATS[suffix])
-    return encoded.getvalue()
+
+    return encoded((17, 10), suffix, fill, font=10)
 
 
 def _caption(measured: Survey, name: str, sha256: str) -> tuple[str, ...]:

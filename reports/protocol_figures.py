@@ -10,7 +10,8 @@ from typing import Any
 import numpy as np
 
 from fingerprint.protocol.networks import Network
-from reports.study_figures import BLUE, GREEN, ORANGE, PURPLE, RED, SKY, encoded
+from reports.canvas import encoded
+from reports.study_figures import BLUE, GREEN, ORANGE, PURPLE, RED, SKY
 
 _COLOURS = (BLUE, RED, GREEN, PURPLE, ORANGE, SKY)
 _MARKERS = ("o", "^", "s", "D", "v")
@@ -27,7 +28,7 @@ def draw_plane(plane: np.ndarray, made_by: Sequence[Network], suffix: str = ".pn
     Args:
         plane: (n, 2).
         made_by: (n,) which network made each picture.
-        suffix: one of `reports.figures.FORMATS`.
+        suffix: one of `reports.canvas.FORMATS`.
 
     Returns:
         The encoded figure, the same bytes for the same content and matplotlib.
@@ -73,7 +74,7 @@ def draw_ratios(
     Args:
         networks: (k,) in the order of rows and columns.
         matrices: (k, k) by title.
-        suffix: one of `reports.figures.FORMATS`.
+        suffix: one of `reports.canvas.FORMATS`.
         side: inches of one matrix.
 
     Returns:
@@ -121,7 +122,7 @@ def draw_called(networks: Sequence[Network], parsers: Mapping[str, Any], suffix:
     Args:
         networks: the published ones, in the order of the rows.
         parsers: "scale" and "loss", each with what was "called", shares by value as `over_seeds` gives them.
-        suffix: one of `reports.figures.FORMATS`.
+        suffix: one of `reports.canvas.FORMATS`.
 
     Returns:
         The encoded figure, the same bytes for the same content and matplotlib.

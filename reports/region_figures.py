@@ -3,13 +3,13 @@
 Pictures are `H W 3` as stored (uint8 or uint16); likelihood ratios are log10, upscaled against not.
 """
 
-import io
 from typing import Any
 
 import numpy as np
 
 from fingerprint.result import RegionMap, Result
-from reports.figures import FORMATS, drawable, thumbnail
+from reports.canvas import encoded
+from reports.figures import drawable, thumbnail
 
 SENTENCES = {
     "known_source": "known source",
@@ -21,7 +21,6 @@ _WIDTH = 7.0  # inches, of each panel
 _TALLEST = 9.0
 _BELOW, _ABOVE = 1.35, 0.5  # inches for the caption and the titles
 _LEFT, _BETWEEN, _RIGHT = 0.75, 0.95, 1.3
-_DPI = 110
 _COLOURS = ("#0072B2", "#FFFFFF", "#D55E00")  # Okabe and Ito's; against upscaling, nothing, for it
 _LEAST_LIMIT = 1.0  # log10; a map that says nothing is drawn pale
 _FRAME = "#000000"
@@ -34,7 +33,7 @@ def draw_regions(pixels: np.ndarray, result: Result, heat: RegionMap | None, suf
         pixels: of the picture.
         result: what was said of it; its parts are framed in both panels.
         heat: the map, None where nothing can be told.
-        suffix: one of `reports.figures.FORMATS`.
+        suffix: one of `reports.canvas.FORMATS`.
 
     Returns:
         The encoded figure, the same bytes for the same picture, result and matplotlib.
@@ -42,21 +41,13 @@ def draw_regions(pixels: np.ndarray, result: Result, heat: RegionMap | None, suf
     Raises:
         ValueError: another suffix.
     """
-    if suffix not in FORMATS:
-        raise ValueError(f"a figure's suffix must be one of {' '.join(FORMATS)}, got {suffix!r}")
-    import matplotlib
-    from matplotlib import style
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
-
     height, width = pixels.shape[:2]
     across = _WIDTH
     up = min(across * height / width, _TALLEST)
     small, step = thumbnail(pixels)
-    with style.context("default", after_reset=True), matplotlib.rc_context({"svg.hashsalt": "whorl", "font.size": 10}):
-        size = (_LEFT + 2 * across + _BETWEEN + _RIGHT, _BELOW + up + _ABOVE)
-        figure = Figure(figsize=size, dpi=_DPI)
-        FigureCanvasAgg(figure)
+    size = (_LEFT + 2 * across + _BETWEEN + _RIGHT, _BELOW + up + _ABOVE)
+
+    def fill(figure: Any) -> None:
         panels = [
             figure.add_axes((left / size[0], _BELOW / size[1], across / size[0], up / size[1]))
             for left in (_LEFT, _LEFT + across + _BETWEEN)
@@ -68,9 +59,8 @@ def draw_regions(pixels: np.ndarray, result: Result, heat: RegionMap | None, suf
             _frames(axes, result)
         for line, text in enumerate(_caption(result, heat)):
             figure.text(_LEFT / size[0], (0.62 - 0.24 * line) / size[1], text, parse_math=False)
-        encoded = io.BytesIO()
-        figure.savefig(encoded, format=suffix[1:], metadata=FORMATS[suffix])
-    return encoded.getvalue()
+
+    return encoded(size, suffix, fill, font=10)
 
 
 def _picture(axes: Any, small: np.ndarray, size: tuple[int, int], title: str) -> None:

@@ -7,7 +7,8 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from fingerprint.stress_kinds import CLEAN
-from reports.study_figures import BLUE, GREEN, GREY, ORANGE, PURPLE, RED, banded, encoded
+from reports.canvas import encoded
+from reports.study_figures import BLUE, GREEN, GREY, ORANGE, PURPLE, RED, banded
 
 _COLUMNS = 4
 _WIDE, _HIGH = 4.0, 3.1  # inches of a panel
@@ -26,7 +27,7 @@ def draw_stress(kinds: Mapping[str, Any], suffix: str = ".png") -> bytes:
 
     Args:
         kinds: what `fingerprint.stress.stress` returned.
-        suffix: one of `reports.figures.FORMATS`.
+        suffix: one of `reports.canvas.FORMATS`.
 
     Returns:
         The encoded figure, the same bytes for the same numbers and matplotlib.

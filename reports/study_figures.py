@@ -1,13 +1,12 @@
-"""What the figures of the studies share: how they are encoded, their colours, curves with bands.
+"""What the figures of the studies share: their colours, curves with bands.
 
 Shares are 0 to 1; an entry of a share is what `fingerprint.evaluate.share_of` returned.
 """
 
-import io
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
-from reports.figures import FORMATS
+from reports.canvas import FORMATS
 
 # Okabe and Ito's colours, which colour-blind readers can tell apart.
 BLACK, ORANGE, SKY, GREEN, BLUE, RED, PURPLE = (
@@ -15,37 +14,6 @@ BLACK, ORANGE, SKY, GREEN, BLUE, RED, PURPLE = (
 )  # fmt: skip
 GREY = "#777777"
 SUFFIXES = tuple(FORMATS)
-_DPI = 110
-
-
-def encoded(size: tuple[float, float], suffix: str, draw: Callable[[Any], None]) -> bytes:
-    """Draw a figure and encode it.
-
-    Args:
-        size: width and height in inches.
-        suffix: one of `reports.figures.FORMATS`.
-        draw: gets the empty figure.
-
-    Returns:
-        The encoded figure, the same bytes for the same content and matplotlib.
-
-    Raises:
-        ValueError: another suffix.
-    """
-    if suffix not in FORMATS:
-        raise ValueError(f"a figure's suffix must be one of {' '.join(FORMATS)}, got {suffix!r}")
-    import matplotlib
-    from matplotlib import style
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
-
-    with style.context("default", after_reset=True), matplotlib.rc_context({"svg.hashsalt": "whorl", "font.size": 9}):
-        figure = Figure(figsize=size, dpi=_DPI)
-        FigureCanvasAgg(figure)
-        draw(figure)
-        stream = io.BytesIO()
-        figure.savefig(stream, format=suffix[1:], metadata=FORMATS[suffix])
-    return stream.getvalue()
 
 
 def banded(

@@ -5,7 +5,8 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from reports.study_figures import BLUE, GREEN, ORANGE, RED, banded, encoded
+from reports.canvas import encoded
+from reports.study_figures import BLUE, GREEN, ORANGE, RED, banded
 from reports.validation_results import Found, Studies
 
 SUFFIX = ".png"
@@ -89,7 +90,7 @@ def draw_costs(conditions: Mapping[str, Any], suffix: str = SUFFIX) -> bytes:
 
     Args:
         conditions: what `fingerprint.calibration_measures.measures` returned for each.
-        suffix: one of `reports.figures.FORMATS`.
+        suffix: one of `reports.canvas.FORMATS`.
 
     Returns:
         The encoded figure, the same bytes for the same numbers and matplotlib.

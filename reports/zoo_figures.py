@@ -3,7 +3,6 @@
 Pictures are (H, W, 3) uint8 RGB; places are in pixels of the original.
 """
 
-import io
 import textwrap
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -11,8 +10,9 @@ from typing import Any
 
 import numpy as np
 
+from reports.canvas import encoded
 from reports.commandline import printable
-from reports.figures import FORMATS, drawable
+from reports.figures import drawable
 
 _COLUMNS = 7  # details side by side at most
 _SIDE = 2.0  # inches, the width of one detail
@@ -89,7 +89,7 @@ def draw_comparison(
         crop: The detail.
         groups: For each a heading and its panels; more than seven take several rows.
         caption: A line at the bottom.
-        suffix: One of `reports.figures.FORMATS`.
+        suffix: One of `reports.canvas.FORMATS`.
 
     Returns:
         The encoded figure, the same bytes for the same pictures and matplotlib.
@@ -97,21 +97,13 @@ def draw_comparison(
     Raises:
         ValueError: Another suffix.
     """
-    if suffix not in FORMATS:
-        raise ValueError(f"a figure's suffix must be one of {' '.join(FORMATS)}, got {suffix!r}")
-    import matplotlib
-    from matplotlib import style
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
-
     rows = [row for heading, panels in groups for row in _rows(heading, panels)]
     columns = max(len(panels) for _, panels in rows)
     deep = _SIDE * crop.height / crop.width + 0.72  # a detail and the lines below it
     whole = max(3.0, min(deep * len(rows) * 0.9, 4.5))
     size = (0.35 + whole + 0.45 + columns * (_SIDE + 0.12), max(deep * len(rows) - 0.25, whole * _aspect(truth)) + 0.6)
-    with style.context("default", after_reset=True), matplotlib.rc_context({"svg.hashsalt": "whorl", "font.size": 8}):
-        figure = Figure(figsize=size, dpi=_DPI)
-        FigureCanvasAgg(figure)
+
+    def fill(figure: Any) -> None:
         _whole(figure, truth, crop, whole)
         left = 0.35 + whole + 0.45
         for row, (heading, panels) in enumerate(rows):
@@ -122,9 +114,8 @@ def draw_comparison(
                 figure.text((left - 0.12) / size[0], (top - 0.1) / size[1], heading, rotation=90, ha="right", va="top",
                             fontsize=10, fontweight="bold", parse_math=False)  # fmt: skip
         figure.text(0.35 / size[0], 0.18 / size[1], drawable(printable(caption)), parse_math=False)
-        encoded = io.BytesIO()
-        figure.savefig(encoded, format=suffix[1:], metadata=FORMATS[suffix])
-    return encoded.getvalue()
+
+    return encoded(size, suffix, fill, font=8, dpi=_DPI)
 
 
 def _rows(heading: str, panels: Sequence[Panel]) -> list[tuple[str, Sequence[Panel]]]:

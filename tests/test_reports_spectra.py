@@ -13,7 +13,7 @@ import pytest
 from PIL import Image
 from scipy import ndimage
 
-from reports import figures
+from reports import canvas, figures
 from reports.commands import spectra as command
 from spectra import radial_profile
 from spectra.profiles import full_spectrum
@@ -82,7 +82,7 @@ def test_the_command_offers_what_the_figure_can_do() -> None:
     from datasets import MAX_PIXELS
 
     assert set(command.RESIDUALS) == set(figures.RESIDUALS) == set(figures.TITLES)
-    assert set(command.SUFFIXES) == set(figures.FORMATS)
+    assert set(command.SUFFIXES) == set(canvas.FORMATS)
     assert command.MAX_PIXELS == MAX_PIXELS
 
 
