@@ -8,12 +8,12 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
+from fingerprint.regression.targets import UNCODED
 from fingerprint.result import Parameter, Region, RegionMap, Result
 from reports.commandline import printable
 
 PIPED_WIDTH = 100
 UNKNOWN = "not known"
-UNCODED = 100  # the quality that stands for no JPEG step
 
 _SENTENCES = {
     "known_source": "upscaled, and of the enrolled sources by {source}",

@@ -64,7 +64,7 @@ def _parser(prog: str) -> Parser:
         "--regions",
         action="store_true",
         help="look closely everywhere for parts that differ from the rest, and map every image in the JSON; "
-        "takes two to four times as long",
+        "takes longer",
     )
     add(
         "--figure",

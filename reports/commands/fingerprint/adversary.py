@@ -1,14 +1,14 @@
 """`whorl fingerprint adversary`."""
 
 import json
-import shlex
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from reports.commandline import ANSWERED, Parser, check_output, emit, emit_json, portable_arguments, positive_int
+from reports.commandline import ANSWERED, Parser, check_output, emit, emit_json, positive_int
 from reports.commands.fingerprint.common import (
     Counter,
+    as_called,
     check_name,
     deliver,
     make_room,
@@ -52,7 +52,7 @@ def main(argv: Sequence[str], prog: str) -> int:
     subjects = subjects_of(plan)
     about = {
         **origin(reference),
-        "command": f"{prog} {shlex.join(portable_arguments(argv))}",
+        "command": as_called(prog, argv),
         "sources": list(plan.sources),
         "targets": list(plan.targets),
         "steps": plan.steps,

@@ -1,13 +1,13 @@
 """`whorl fingerprint area`."""
 
-import shlex
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from reports.commandline import ANSWERED, Parser, check_output, emit, emit_json, portable_arguments, positive_int
+from reports.commandline import ANSWERED, Parser, check_output, emit, emit_json, positive_int
 from reports.commands.fingerprint.common import (
     Counter,
+    as_called,
     check_name,
     chosen_posts,
     deliver,
@@ -60,7 +60,7 @@ def main(argv: Sequence[str], prog: str) -> int:
         curves = area_curves(items, posts, true_scales(reference), attributor, sides, bar.say, bar.advance)
     report = {
         **origin(reference),
-        "command": f"{prog} {shlex.join(portable_arguments(argv))}",
+        "command": as_called(prog, argv),
         "sources": list(sources),
         "photographs": [path.stem for path in photographs],
         "posts": curves,

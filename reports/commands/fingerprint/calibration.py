@@ -1,13 +1,13 @@
 """`whorl fingerprint calibration`."""
 
-import shlex
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from reports.commandline import ANSWERED, Parser, check_output, emit, emit_json, portable_arguments, positive_int
+from reports.commandline import ANSWERED, Parser, check_output, emit, emit_json, positive_int
 from reports.commands.fingerprint.common import (
     Counter,
+    as_called,
     chosen_posts,
     deliver,
     draw_to,
@@ -79,7 +79,7 @@ def main(argv: Sequence[str], prog: str) -> int:
             conditions[post] = measures(collected, options.resamples)
             if options.figures is not None:
                 _draw(collected, post, options.figures / f"{post}.png")
-    command = f"{prog} {shlex.join(portable_arguments(argv))}"
+    command = as_called(prog, argv)
     report = {**origin(reference), "command": command, **_about(options, items), "conditions": conditions}
     deliver(report, options.out)
     if options.json:

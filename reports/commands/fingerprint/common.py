@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from reports.commandline import Parser, printable
+from reports.commandline import Parser, portable_arguments, printable
 from reports.progress import Bar
 
 if TYPE_CHECKING:
@@ -194,6 +194,18 @@ def draw_to(path: Path | None, draw: Callable[[str], bytes]) -> None:
     from model_zoo.weights import write_atomically
 
     write_atomically(path, draw(path.suffix.lower()))
+
+
+def as_called(prog: str, argv: Sequence[str]) -> str:
+    """Return the command as it was called, for a results file; absolute paths are named by their last part.
+
+    Args:
+        prog: The command's name.
+        argv: Its arguments.
+    """
+    import shlex
+
+    return f"{prog} {shlex.join(portable_arguments(argv))}".strip()
 
 
 def deliver(report: Mapping[str, Any], path: Path | None) -> None:

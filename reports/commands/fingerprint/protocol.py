@@ -1,12 +1,11 @@
 """`whorl fingerprint protocol`."""
 
-import shlex
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from reports.commandline import ANSWERED, Parser, check_output, emit, emit_json, portable_arguments
-from reports.commands.fingerprint.common import Counter, deliver, make_room, out_option, say
+from reports.commandline import ANSWERED, Parser, check_output, emit, emit_json
+from reports.commands.fingerprint.common import Counter, as_called, deliver, make_room, out_option, say
 
 if TYPE_CHECKING:
     from fingerprint.protocol.networks import Network
@@ -49,7 +48,7 @@ def main(argv: Sequence[str], prog: str) -> int:
     numbers, maps = run_protocol(zoo, published, pictures.default_views(), options.seeds, say, keep)
     report = {
         **_about(zoo, published, options.seeds),
-        "command": f"{prog} {shlex.join(portable_arguments(argv))}".strip(),
+        "command": as_called(prog, argv),
         "zoo": numbers,
     }
     deliver(report, options.out)

@@ -1,14 +1,14 @@
 """`whorl fingerprint stress`."""
 
 import json
-import shlex
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from reports.commandline import ANSWERED, Parser, check_output, emit, emit_json, portable_arguments, positive_int
+from reports.commandline import ANSWERED, Parser, check_output, emit, emit_json, positive_int
 from reports.commands.fingerprint.common import (
     Counter,
+    as_called,
     check_name,
     deliver,
     draw_to,
@@ -59,7 +59,7 @@ def main(argv: Sequence[str], prog: str) -> int:
     battery = _battery(options, true_scales(reference))
     about = {
         **origin(reference),
-        "command": f"{prog} {shlex.join(portable_arguments(argv))}",
+        "command": as_called(prog, argv),
         **_about(options, battery),
     }
     kept = _kept(options.out, about) if options.resume and options.out is not None else {}

@@ -1,6 +1,5 @@
 """`whorl fingerprint validate`."""
 
-import shlex
 import tempfile
 from collections import Counter as Tally
 from collections.abc import Mapping, Sequence
@@ -14,9 +13,17 @@ from reports.commandline import (
     columns,
     emit,
     emit_json,
-    portable_arguments,
 )
-from reports.commands.fingerprint.common import Counter, deliver, make_room, origin, out_option, reference_option, say
+from reports.commands.fingerprint.common import (
+    Counter,
+    as_called,
+    deliver,
+    make_room,
+    origin,
+    out_option,
+    reference_option,
+    say,
+)
 
 if TYPE_CHECKING:
     from fingerprint import Attributor, Reference
@@ -68,7 +75,7 @@ def main(argv: Sequence[str], prog: str) -> int:
         figures[HEAT_MAP] = heat
     _replace(options.docs / "figures", figures)
     _replace(options.docs / "failures", files)
-    command = f"{prog} {shlex.join(portable_arguments(argv))}".strip()
+    command = as_called(prog, argv)
     text = validation_report(studies, lines, _enrolled(options, reference), figures, failures, command)
     write_atomically(options.docs / "README.md", text.encode())
     report = {**origin(reference), "command": command, **summary_json(studies, lines, failures)}
