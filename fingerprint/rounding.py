@@ -12,7 +12,6 @@ import numpy as np
 
 from fingerprint.expert import Expert
 from fingerprint.lda import Discriminant
-from fingerprint.openset import Places
 
 LEVELS = 127
 _DAMPING = 0.01  # of the features' correlation matrix
@@ -47,7 +46,11 @@ class Rounder:
                 expert,
                 detector=self.rounded(expert.detector, mask),
                 tracer=self.rounded(expert.tracer, mask),
-                places=Places(expert.places.whitener.astype(np.float32), expert.places.centres.astype(np.float32)),
+                places=replace(
+                    expert.places,
+                    whitener=expert.places.whitener.astype(np.float32),
+                    centres=expert.places.centres.astype(np.float32),
+                ),
             )
             for expert in given
         ]
@@ -74,14 +77,16 @@ class Rounder:
 
     def _factor(self, chosen: np.ndarray) -> np.ndarray:
         """The upper Cholesky factor of the inverse of the damped correlation matrix of some dimensions."""
-        from scipy.linalg import cho_factor, cho_solve, cholesky  # slow to import, and only fitting needs it
+        from scipy.linalg import cholesky, get_lapack_funcs  # slow to import, and only fitting needs it
 
         key = chosen.tobytes()
         if key not in self._factors:
             matrix = self._correlation[np.ix_(chosen, chosen)]
             matrix[np.diag_indices(len(matrix))] += _DAMPING
-            inverse = cho_solve(cho_factor(matrix, overwrite_a=True), np.eye(len(matrix)), overwrite_b=True)
-            self._factors[key] = cholesky(inverse, overwrite_a=True)
+            # With rows and columns turned round, M = R R^T for an upper R, so that the inverse is (R^-1)^T R^-1.
+            lower = cholesky(matrix[::-1, ::-1], lower=True, overwrite_a=True, check_finite=False)
+            (inverted,) = get_lapack_funcs(["trtri"], [lower])
+            self._factors[key] = inverted(np.asfortranarray(lower[::-1, ::-1]), lower=0, overwrite_c=1)[0]
         return self._factors[key]
 
 
