@@ -15,7 +15,8 @@ from fingerprint.augment import CROP
 from fingerprint.conditions import CLEAN, LOWEST_QUALITY
 from fingerprint.regression import conformal, coverage, draws, measured, model, store
 from fingerprint.regression.answers import ADDED, Estimate, Seen, regressed
-from fingerprint.regression.fit import Regressors, fit_regressors, shares, used
+from fingerprint.regression.fit import fit_regressors, shares
+from fingerprint.regression.regressors import Regressors, used
 from fingerprint.regression.targets import (
     BY_NAME,
     KERNELS,

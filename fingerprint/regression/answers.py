@@ -10,7 +10,7 @@ from scipy.special import ndtri
 from fingerprint.conditions import LOWEST_QUALITY
 from fingerprint.regression.conformal import LEVEL
 from fingerprint.regression.draws import LEAST_SIDE
-from fingerprint.regression.fit import ANY, POOLED, STAND_INS, Regressors, used
+from fingerprint.regression.regressors import ANY, POOLED, STAND_INS, Regressors, used
 from fingerprint.regression.targets import TARGETS, Target
 from fingerprint.result import Parameter, Verdict
 

@@ -13,9 +13,10 @@ import numpy as np
 
 from fingerprint.regression.answers import Estimate
 from fingerprint.regression.conformal import LEVEL, binomial_band, interval, network_coverage, picture_weights
-from fingerprint.regression.fit import ANY, fit_cells, fit_lift_of, used
+from fingerprint.regression.fit import fit_cells, fit_lift_of
 from fingerprint.regression.measured import Measurements
 from fingerprint.regression.model import Regressor, fold_of_kin
+from fingerprint.regression.regressors import ANY, used
 from fingerprint.regression.targets import TARGETS, Target
 
 FOLDS = 5

@@ -1,46 +1,19 @@
 """Fitting the regressors of all targets, processing conditions and modes from measured pictures."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 
 import numpy as np
 
-from fingerprint.conditions import CLEAN
 from fingerprint.reference import MODES
 from fingerprint.regression.conformal import picture_weights
 from fingerprint.regression.draws import DRAWN
 from fingerprint.regression.measured import Measurements
 from fingerprint.regression.model import Lift, Regressor, fit_lift, fit_regressor
+from fingerprint.regression.regressors import ANY, POOLED, Regressors, used
 from fingerprint.regression.targets import TARGETS, Target
-from spectra import DIMENSIONS, luma_mask
 
-ANY = "any"
-"""In a condition's place: a target that is asked of pictures in all conditions together."""
-POOLED = "jpeg_quality_after"
-"""Such a target: conditions are ranges of it."""
-STAND_INS = {"resized": CLEAN.name}
-"""Conditions that another one's models serve: half of its pictures were resized."""
 LEAST_NETWORKS = 12
 """Below this many networks that a target is known of, nothing is fitted."""
-Key = tuple[str, str, str]
-"""Mode, condition (or `ANY`), target."""
-
-
-@dataclass(frozen=True)
-class Regressors:
-    """Everything that regression answers with.
-
-    Attributes:
-        lifts: by mode.
-        cells: one target's models in a condition.
-        known: true values of networks, by name and target.
-        card: how they were fitted.
-    """
-
-    lifts: Mapping[str, Lift]
-    cells: Mapping[Key, Regressor]
-    known: Mapping[str, Mapping[str, float]]
-    card: Mapping[str, object]
 
 
 def shares(names: np.ndarray, designs: np.ndarray) -> np.ndarray:
@@ -59,19 +32,6 @@ def shares(names: np.ndarray, designs: np.ndarray) -> np.ndarray:
         mine = designs == design
         weights[mine] /= np.sqrt(len(np.unique(names[mine])))
     return weights / weights.sum()
-
-
-def used(features: np.ndarray, mode: str) -> np.ndarray:
-    """Return the features that a mode uses, of (n, d) pictures or of one, (d,): classical ones, which stand first.
-
-    What learned from pictures of all networks is left out: no interval could be checked on networks it has not seen.
-
-    Args:
-        features: of all dimensions.
-        mode: colour or grey.
-    """
-    classical = features[..., :DIMENSIONS]
-    return np.ascontiguousarray(classical[..., luma_mask()]) if mode == "grey" else classical
 
 
 def fit_lift_of(data: Measurements, mode: str, seed: int = 0) -> Lift:

@@ -16,8 +16,8 @@ import numpy as np
 
 from fingerprint.reference import SHIPPED, ReferenceError
 from fingerprint.regression.conformal import Errors
-from fingerprint.regression.fit import Key, Regressors
 from fingerprint.regression.model import Lift, Regressor
+from fingerprint.regression.regressors import Key, Regressors
 from fingerprint.regression.targets import TARGETS
 from spectra import FEATURES_ID
 

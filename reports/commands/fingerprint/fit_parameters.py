@@ -9,7 +9,7 @@ from reports.commands.fingerprint.common import make_room, say
 from reports.commands.fingerprint.measuring import measure_all, measuring_options, plan_of
 
 if TYPE_CHECKING:
-    from fingerprint.regression.fit import Regressors
+    from fingerprint.regression.regressors import Regressors
 
 
 def main(argv: Sequence[str], prog: str) -> int:
