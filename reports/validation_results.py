@@ -16,18 +16,18 @@ COMMANDS = {
     "evaluate": "whorl fingerprint evaluate",
     "innocents": "whorl fingerprint innocents",
     "leave-out": "whorl fingerprint leave-out",
-    "enrolment": "",
+    "enrolment": "whorl fingerprint enrolment",
     "calibration": "whorl fingerprint calibration",
     "area": "whorl fingerprint area",
     "stress": "whorl fingerprint stress",
-    "interpolation": "",
+    "interpolation": "whorl fingerprint interpolation",
     "composites": "whorl fingerprint composites",
     "adversary": "whorl fingerprint adversary",
     "coverage": "whorl fingerprint coverage",
     "protocol": "whorl fingerprint protocol",
     "speed": "whorl bench",
 }
-"""Every study that the report has a place for, and the command that makes it; empty where there is none."""
+"""Every study that the report has a place for, and the command that makes it."""
 UNREAD = "unread"
 
 
@@ -179,7 +179,8 @@ def _standing(kind: str, report: Report, current: Current) -> tuple[str | None, 
     if reference is not None and reference != current.reference:
         return f"it was made with another reference, {short(str(reference))}, not with {short(current.reference)}", ""
     features = report.get("features")
-    if isinstance(features, str) and current.features and features != current.features:
+    classical = current.features.split("+embedding")[0]
+    if isinstance(features, str) and current.features and features not in (current.features, classical):
         return f"it was made with other features, {features}, not with {current.features}", ""
     remarks = []
     if reference is None:
