@@ -4,6 +4,7 @@ Pictures are uint8 `H W 3`. Every draw comes from the generator that is handed i
 """
 
 from collections.abc import Callable
+from typing import Literal
 
 import numpy as np
 
@@ -14,6 +15,10 @@ from fingerprint.conditions import Condition
 CROP = 160
 REDUCTION_KERNELS = ("box", "bilinear", "hamming", "bicubic", "lanczos")
 ENLARGEMENT_KERNELS = ("nearest", "bilinear", "hamming", "bicubic", "lanczos")
+
+WEBP_QUALITIES = (60, 98)
+FACTORS = (0.65, 1.6)
+LEAST = 100  # pixels a side that a reduction leaves
 
 Picture = np.ndarray
 History = Callable[[Picture, np.random.Generator], Picture]
@@ -49,8 +54,8 @@ def degraded(picture: Picture, rng: np.random.Generator) -> Picture:
 
 
 def enlarged(picture: Picture, rng: np.random.Generator) -> Picture:
-    """Enlarge by 1.5 to 4 with a random interpolation kernel: upscaled, by nothing that is enrolled."""
-    factor = rng.uniform(1.5, 4.0)
+    """Enlarge by 1.1 to 4 with a random interpolation kernel: upscaled, by nothing that is enrolled."""
+    factor = rng.uniform(1.1, 4.0)
     height, width = picture.shape[:2]
     side = max(64, round(224 / factor))
     top, left = rng.integers(0, height - side + 1), rng.integers(0, width - side + 1)
@@ -59,32 +64,53 @@ def enlarged(picture: Picture, rng: np.random.Generator) -> Picture:
     return resize(part, (out, out), str(rng.choice(ENLARGEMENT_KERNELS)))
 
 
-def cut(picture: Picture, rng: np.random.Generator, touches: frozenset[str] = frozenset(), margin: int = 16) -> Picture:
+def cut(
+    picture: Picture,
+    rng: np.random.Generator,
+    touches: frozenset[str] = frozenset(),
+    margin: int = 16,
+    side: int = CROP,
+) -> Picture:
     """Cut a training crop at a random place, `margin` pixels away from the sides that a network padded.
 
     Args:
-        picture: at least `CROP` pixels a side, more where margins are asked for.
+        picture: at least `side` pixels a side, more where margins are asked for.
         rng: where the place is drawn from.
         touches: sides to keep away from: "top", "bottom", "left", "right".
         margin: how far, in pixels.
+        side: of the crop.
 
     Returns:
-        (CROP, CROP, 3) uint8.
+        (side, side, 3) uint8.
 
     Raises:
         ValueError: the picture is too small.
     """
     height, width = picture.shape[:2]
-    low_y, high_y = margin * ("top" in touches), height - CROP - margin * ("bottom" in touches)
-    low_x, high_x = margin * ("left" in touches), width - CROP - margin * ("right" in touches)
+    low_y, high_y = margin * ("top" in touches), height - side - margin * ("bottom" in touches)
+    low_x, high_x = margin * ("left" in touches), width - side - margin * ("right" in touches)
     if high_y < low_y or high_x < low_x:
-        raise ValueError(f"picture must leave room for {CROP}x{CROP} pixels inside its margins, got {height}x{width}")
+        raise ValueError(f"picture must leave room for {side}x{side} pixels inside its margins, got {height}x{width}")
     top, left = rng.integers(low_y, high_y + 1), rng.integers(low_x, high_x + 1)
-    return picture[top : top + CROP, left : left + CROP]
+    return picture[top : top + side, left : left + side]
 
 
-def process(picture: Picture, condition: Condition, rng: np.random.Generator, varied: bool = False) -> Picture:
-    """Bring a picture into a condition: brightness changed a little now and then, JPEG-coded where it says so.
+def trimmed(picture: Picture, touches: frozenset[str], margin: int = 16) -> Picture:
+    """Cut off the sides that a network padded."""
+    height, width = picture.shape[:2]
+    top, left = (margin * (side in touches) for side in ("top", "left"))
+    bottom, right = (margin * (side in touches) for side in ("bottom", "right"))
+    return picture[top : height - bottom, left : width - right]
+
+
+def process(
+    picture: Picture,
+    condition: Condition,
+    rng: np.random.Generator,
+    varied: bool = False,
+    towards: Literal["smaller", "larger", "any"] = "any",
+) -> Picture:
+    """Bring a picture into a condition: brightness changed a little now and then, coded or resized where it says so.
 
     A JPEG grid mostly begins where the picture begins, as in a file saved whole; now and then at random, as in a file
     cut before it was saved.
@@ -94,13 +120,18 @@ def process(picture: Picture, condition: Condition, rng: np.random.Generator, va
         condition: what it is brought into.
         rng: where the draws come from.
         varied: changes brightness in 25 rather than 10 of 100 cases, and cuts first in 40 rather than 25.
+        towards: which way it is resized, if it is: what is innocent and is enlarged is innocent no more.
 
     Returns:
-        The picture, up to 7 pixels smaller where it was cut.
+        The picture, up to 7 pixels smaller where it was cut, of another size where it was resized.
     """
     if rng.random() < (0.25 if varied else 0.1):
         gain, offset = rng.uniform(0.93, 1.07), rng.uniform(-8, 8)
         picture = np.clip(np.rint(picture * gain + offset), 0, 255).astype(np.uint8)
+    if condition.kind == "resized":
+        return posts.resized(picture, rng, _factor(picture, rng, towards))
+    if condition.kind == "webp":
+        return posts.webp(picture, rng, int(rng.integers(*WEBP_QUALITIES)))
     if condition.lowest is None or condition.highest is None:
         return picture
     if rng.random() < (0.4 if varied else 0.25):
@@ -108,3 +139,9 @@ def process(picture: Picture, condition: Condition, rng: np.random.Generator, va
         picture = picture[top:, left:]
     quality = int(rng.integers(condition.lowest, min(condition.highest, 99) + 1))
     return jpeg_round_trip(picture, quality, "4:4:4" if rng.random() < 0.25 else "4:2:0")
+
+
+def _factor(picture: Picture, rng: np.random.Generator, towards: str) -> float:
+    smaller = rng.random() < 0.5 if towards == "any" else towards == "smaller"
+    low = max(FACTORS[0], LEAST / min(picture.shape[:2]))
+    return float(rng.uniform(low, 1.0) if smaller else rng.uniform(1.0, FACTORS[1]))

@@ -17,7 +17,7 @@ from datasets import Evidence
 from fingerprint.attributor import Attributor
 from fingerprint.decide import decide
 from fingerprint.evaluate import ORIGINAL, POSTS, asked
-from fingerprint.reference import mode_mask
+from fingerprint.features import mode_mask
 from fingerprint.result import Result
 
 BINS = 15
@@ -58,9 +58,11 @@ def weigh(attributor: Attributor, evidence: Evidence) -> Weighed | None:
     if measured is None:
         return None
     mode = measured.modes[0]
-    condition = attributor.condition_of(measured, evidence.jpeg_quality)
-    expert, scored = attributor._ask(mode, condition, measured.features[mode_mask(mode)][None])
-    decision = decide(expert, scored, 0, attributor.reference.thresholds[mode, condition.name], attributor.priors)
+    vector = measured.features[mode_mask(mode)][None]
+    route = attributor._route(mode, vector, evidence.jpeg_quality)
+    expert, scored = attributor._ask_all(mode, route, vector)
+    thresholds = attributor.reference.thresholds[mode, route.condition.name]
+    decision = decide(expert, scored, 0, thresholds, attributor.priors)
     return Weighed(result, scored.sources, decision.log_lr_sources, decision.sources, float(scored.known[0]))
 
 

@@ -114,16 +114,17 @@ def _method(reference: Reference) -> str:
     ranges = ", ".join(f"`{condition.name}` {condition.lowest} to {condition.highest}" for condition in jpeg)
     return f"""## How it was fitted
 
-Each tile of {TILE}×{TILE} pixels gives residual co-occurrences (fourth order) and folded log-power spectra; a
-picture's tiles are pooled. For each condition (`clean`; JPEG qualities
+Each tile of {TILE}×{TILE} pixels gives residual co-occurrences (fourth order), folded log-power spectra, and, in
+colour, statistics of the maps of a small trained network; a picture's tiles are pooled. For each condition
+(`clean`; `webp`; `resized`; JPEG qualities
 {ranges})
 and for colour and grey pictures there is one expert: two shrinkage linear discriminants (sources and innocents;
-sources alone) whose held-out scores are calibrated to likelihood ratios. Known against unknown is learned by leaving
-each source out in turn, and from plain enlargements. Scale, loss, architecture and training data are parsed by
-logistic models of their own. Crops lie at random places, brightness varies a little, and JPEG steps have random
-qualities within the condition, grids and subsamplings. Thresholds are set on held-out samples: at most
-{FALSE_ACCUSATIONS:.1%} of the innocents of the worst history accused, at most {WRONG_NAMES:.0%} of named sources
-wrong."""
+sources alone) whose held-out scores are calibrated to likelihood ratios; what they mean is learned from the fifth of
+the photographs that the trained network never saw. Known against unknown is learned by leaving each source out in
+turn, and from plain enlargements. Scale, loss, architecture and training data are parsed by logistic
+models of their own. Crops lie at random places, brightness varies a little, and JPEG steps have random qualities
+within the condition, grids and subsamplings. Thresholds are set on held-out samples: at most {FALSE_ACCUSATIONS:.1%}
+of the innocents of the worst history accused, at most {WRONG_NAMES:.0%} of named sources wrong."""
 
 
 def _errors(reference: Reference) -> str:

@@ -1,24 +1,29 @@
 """Processing conditions: what happened to a picture after it left its source, as far as the fingerprint cares.
 
-Each condition has an expert of its own, since a JPEG step changes every statistic the fingerprint rests on.
+Each condition has an expert of its own: a lossy step or a resize changes every statistic the fingerprint rests on.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import Literal
+
+Kind = Literal["untouched", "jpeg", "webp", "resized"]
 
 
 @dataclass(frozen=True)
 class Condition:
-    """A range of JPEG qualities (IJG scale, both ends included), or none at all.
+    """What a picture went through last: a range of JPEG qualities (IJG scale, both ends included), WebP, or a resize.
 
     Attributes:
-        name: "clean", or "jpeg-" and the range's middle.
-        lowest: the lowest quality, None for "clean".
-        highest: the highest quality, None for "clean".
+        name: "clean", "webp", "resized", or "jpeg-" and the range's middle.
+        lowest: the lowest JPEG quality, None where JPEG didn't come last.
+        highest: likewise, the highest.
+        kind: of the step.
     """
 
     name: str
     lowest: int | None = None
     highest: int | None = None
+    kind: Kind = field(default="untouched", repr=False)
 
     @property
     def is_jpeg(self) -> bool:
@@ -26,21 +31,32 @@ class Condition:
         return self.lowest is not None
 
     @property
+    def is_lossy(self) -> bool:
+        """Whether the picture was coded by a lossy format last."""
+        return self.is_jpeg or self.kind == "webp"
+
+    @property
     def words(self) -> str:
         """What happened, for people."""
-        return f"a JPEG step of quality {self.lowest} to {self.highest}" if self.is_jpeg else "no JPEG step"
+        if self.is_jpeg:
+            return f"a JPEG step of quality {self.lowest} to {self.highest}"
+        return {"webp": "a lossy WebP step", "resized": "a resize"}.get(self.kind, "no lossy step")
 
 
 CLEAN = Condition("clean")
 CONDITIONS = (
     CLEAN,
-    Condition("jpeg-96", 94, 100),
-    Condition("jpeg-90", 86, 93),
-    Condition("jpeg-82", 79, 85),
-    Condition("jpeg-74", 70, 78),
-    Condition("jpeg-64", 59, 69),
-    Condition("jpeg-51", 44, 58),
+    Condition("jpeg-96", 94, 100, "jpeg"),
+    Condition("jpeg-90", 86, 93, "jpeg"),
+    Condition("jpeg-82", 79, 85, "jpeg"),
+    Condition("jpeg-74", 70, 78, "jpeg"),
+    Condition("jpeg-64", 59, 69, "jpeg"),
+    Condition("jpeg-51", 44, 58, "jpeg"),
+    Condition("webp", kind="webp"),
+    Condition("resized", kind="resized"),
 )
+JPEG = tuple(condition for condition in CONDITIONS if condition.is_jpeg)
+"""From mild to strong."""
 LOWEST_QUALITY = 40
 
 
@@ -60,7 +76,7 @@ def of_quality(quality: int | None) -> Condition:
         return CLEAN
     if not 1 <= quality <= 100:
         raise ValueError(f"quality must be 1 to 100, got {quality}")
-    for condition in CONDITIONS[1:]:
+    for condition in JPEG:
         if condition.lowest is not None and quality >= condition.lowest:
             return condition
-    return CONDITIONS[-1]
+    return JPEG[-1]

@@ -46,7 +46,7 @@ def decide(expert: Expert, scored: Scored, row: int, thresholds: Thresholds, pri
     """Weigh one picture's evidence.
 
     Args:
-        expert: gives the bounds.
+        expert: how many samples it rests on bounds the ratios.
         scored: what it said.
         row: which picture.
         thresholds: where verdicts begin.
@@ -56,14 +56,24 @@ def decide(expert: Expert, scored: Scored, row: int, thresholds: Thresholds, pri
         The decision. Sources share what the unknown upscaler leaves equally.
     """
     innocent, upscaled, made = expert.support
-    ratio = float(_bounded(scored.upscaled[row], min(innocent, upscaled)))
+    ratio = float(np.clip(_bounded(scored.upscaled[row], min(innocent, upscaled)), *thresholds.upscaled_bounds))
     odds = ratio + _logit(priors.upscaled)
     known = float(_bounded(scored.known[row], made)) - _logit(priors.unknown_given_upscaled)
     sources = expit(known) * np.exp(scored.log_sources[row])
-    prior = (1 - priors.unknown_given_upscaled) / len(sources)
-    log_lr = np.log(np.maximum(sources, 1e-300)) - np.log1p(-np.minimum(sources, 1 - 1e-12)) - _logit(prior)
+    log_lr = np.clip(_bounded(source_ratios(sources, priors), made), *thresholds.source_bounds)
     verdict, reason = _verdict(odds, sources, float(expit(-known)), thresholds, scored.sources)
-    return Decision(verdict, reason, float(expit(odds)), ratio, float(expit(-known)), sources, _bounded(log_lr, made))
+    return Decision(verdict, reason, float(expit(odds)), ratio, float(expit(-known)), sources, log_lr)
+
+
+def source_ratios(sources: np.ndarray, priors: Priors) -> np.ndarray:
+    """Return log likelihood ratios of each source against the other upscalers, the unknown one among them.
+
+    Args:
+        sources: (..., k) posterior probabilities, given upscaled.
+        priors: under which.
+    """
+    prior = (1 - priors.unknown_given_upscaled) / sources.shape[-1]
+    return np.log(np.maximum(sources, 1e-300)) - np.log1p(-np.minimum(sources, 1 - 1e-12)) - _logit(prior)
 
 
 def _logit(probability: float) -> float:

@@ -5,7 +5,7 @@ mean is learned from held-out scores of training samples, photograph by photogra
 """
 
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from typing import Any
@@ -15,13 +15,15 @@ from scipy.special import logsumexp
 
 from fingerprint.lda import CrossFit, Discriminant, cross_fit
 from fingerprint.logistic import Logistic, balanced_weights, fit_logistic
-from fingerprint.openset import KNOWN, Places, fit_novelty, fit_places, novelty
+from fingerprint.openset import KNOWN, Places, fit_match, fit_novelty, fit_places, novelty
 from fingerprint.samples import ENLARGED, ORIGINAL
 from fingerprint.sources import Source
 from fingerprint.training_set import TrainingSet
 
 SHRINKAGE = 0.15
 PARSED = ("scale", "loss", "architecture", "training_data")
+INTERPOLATION = "interpolation"
+"""Loss and architecture of classical kernels."""
 
 
 @dataclass(frozen=True)
@@ -51,11 +53,12 @@ class Expert:
     """One condition's discriminants and what their scores mean.
 
     Attributes:
-        detector: discriminant over sources, innocents and enlargements.
+        detector: discriminant over sources or groups of them, innocents and enlargements.
         tracer: discriminant over sources.
         temperature: factor on the tracer's scores that makes them log-likelihoods.
         places: sources in the tracer's score space.
         novelty: known against unknown.
+        match: known against innocent, by how well a picture fits the nearest source.
         detection: upscaled against not upscaled, from the detector's two sums.
         detection_temperature: factor on the detector's scores.
         heads: a model for each of `PARSED`, on both scores.
@@ -69,6 +72,7 @@ class Expert:
     temperature: float
     places: Places
     novelty: Logistic
+    match: Logistic
     detection: Logistic
     detection_temperature: float
     heads: dict[str, Logistic]
@@ -107,8 +111,10 @@ class Expert:
     ) -> Scored:
         """Compare n pictures with sources that a user enrolled, too.
 
-        A user's source lies at the mean of its pictures' vectors, whose error widens its scatter. What its squared
-        distance says is put beside the scores of the reference's sources at the nearest of these.
+        A user's source lies at the mean of its pictures' vectors. What its squared distance says is put beside the
+        scores of the reference's sources at the nearest of these. A picture that lies
+        nearest to a user's source is upscaled as far as the detector says so, or as far as it fits that source better
+        than photographs fit any, both equally likely beforehand: the detector never saw that source.
 
         Args:
             scored: what `score` said.
@@ -122,21 +128,16 @@ class Expert:
         trace = tracer_scores.astype(np.float64)
         z = self.places.vectors(trace)
         shipped = self.places.squared_distances(trace)
-        wider = {name: 1 + 1 / len(vectors) for name, vectors in enrolled.items()}
-        own = np.stack(
-            [
-                np.square(z - vectors.mean(axis=0)).sum(axis=1) / wider[name] + z.shape[1] * np.log(wider[name])
-                for name, vectors in enrolled.items()
-            ],
-            axis=1,
-        )
+        own = np.stack([_squared_from(vectors, z) for vectors in enrolled.values()], axis=1)
         tempered = self.temperature * trace
         nearest = shipped.min(axis=1, keepdims=True)
-        steepness = self.temperature * self.places.steepness
-        beside = tempered.max(axis=1, keepdims=True) - steepness * (own - nearest) / 2
+        beside = tempered.max(axis=1, keepdims=True) - self.temperature * (own - nearest) / 2
         every = np.concatenate([tempered, beside], axis=1)
         log_sources = every - np.asarray(logsumexp(every, axis=1, keepdims=True))
-        known = _log_ratio(self.novelty, novelty(np.concatenate([shipped, own], axis=1)), KNOWN)
+        fit = novelty(np.concatenate([shipped, np.maximum(own, 0)], axis=1))
+        known = _log_ratio(self.novelty, fit, KNOWN)
+        matched = np.logaddexp(scored.upscaled, _log_ratio(self.match, fit, KNOWN)) - np.log(2)
+        scored = replace(scored, upscaled=np.where(own.min(axis=1) < nearest[:, 0], matched, scored.upscaled))
         if not alone:
             return replace(scored, log_sources=log_sources, known=known, sources=(*self.sources, *enrolled))
         log_own = log_sources[:, len(self.sources) :]
@@ -144,6 +145,33 @@ class Expert:
         one = known[:, None] - np.logaddexp(0, known[:, None]) + share  # log-probability of any of the user's
         log_odds = (one - np.log(-np.expm1(np.minimum(one, -1e-12))))[:, 0]
         return replace(scored, log_sources=log_own - share, known=log_odds, sources=tuple(enrolled))
+
+
+def averaged(chosen: Scored, possible: Sequence[tuple[Scored, float]]) -> Scored:
+    """Average which source and which hyper-parameters over what experts of several conditions say of the same pictures.
+
+    Args:
+        chosen: what the expert of the likeliest condition says; the rest stays as it is.
+        possible: what each says, about the same sources and values, and its condition's probability, above 0; fewer
+            than two change nothing.
+    """
+    if len(possible) < 2:
+        return chosen
+    shares = np.log([share for _, share in possible])
+    shares = (shares - np.logaddexp.reduce(shares))[:, None, None]
+
+    def mean(parts: list[np.ndarray]) -> np.ndarray:
+        return np.logaddexp.reduce(np.stack(parts) + shares, axis=0)
+
+    parsed = {name: mean([scored.parsed[name] for scored, _ in possible]) for name in chosen.parsed}
+    return replace(chosen, log_sources=mean([scored.log_sources for scored, _ in possible]), parsed=parsed)
+
+
+def _squared_from(vectors: np.ndarray, z: np.ndarray) -> np.ndarray:
+    """Return (n,) squared distances of (n, j) places to the mean of some, less what that mean's error adds to them."""
+    mean, count = vectors.mean(axis=0), len(vectors)
+    error = np.square(vectors - mean).sum() / max(count - 1, 1) / count
+    return np.square(z - mean).sum(axis=1) - error
 
 
 def is_innocent(label: str) -> bool:
@@ -188,6 +216,8 @@ def fit_expert(
     shrinkage: tuple[float, float] = (SHRINKAGE, SHRINKAGE),
     traced_by: np.ndarray | None = None,
     shares: Callable[[str], float] = lambda name: 1.0,
+    grouped: Callable[[str], str] = lambda name: name,
+    asked: int | None = None,
 ) -> tuple[Expert, list[Expert]]:
     """Fit a condition's expert on all samples, and one without each fold.
 
@@ -197,6 +227,9 @@ def fit_expert(
         shrinkage: of the detector and of the tracer.
         traced_by: (d,) bool, the dimensions that the tracer uses, all by default.
         shares: how much a label weighs in the discriminants' covariances, all the same by default.
+        grouped: the class that a label belongs to in the detector, itself by default.
+        asked: the fold that what scores mean is learned from, all by default: features that were trained on the other
+            folds' photographs are too sure of those. An expert without that fold learns from all it has.
 
     Returns:
         The expert, and for each fold an expert none of whose parts was fitted to the fold's labels.
@@ -208,13 +241,15 @@ def fit_expert(
     if missing:
         raise ValueError(f"sources must describe every label, {', '.join(missing)} missing")
     chosen = np.array([is_source(label) for label in data.labels])
-    detect = cross_fit(data.features, data.labels, data.folds, shrinkage[0], shares)
     trace = _cross_fit_within(data.take(chosen), shrinkage[1], traced_by, shares)
+    groups = np.array([grouped(label) for label in data.labels])
+    detect = cross_fit(data.features, groups, data.folds, shrinkage[0], shares)
     trace_scores = np.empty((len(data.labels), len(trace.full.classes)), np.float32)
     for fold, part in enumerate(trace.folds):
         trace_scores[data.folds == fold] = part.scores(data.features[data.folds == fold])
     every = np.ones(len(data.labels), bool)
-    build = _Builder(data, detect, trace_scores, sources)
+    of_means = {fold: _of_means(part) for fold, part in enumerate(trace.folds)}
+    build = _Builder(data, groups, detect, trace_scores, of_means, sources, asked)
     jobs = [(detect.full, trace.full, every)]
     jobs += [(d, t, data.folds != f) for f, (d, t) in enumerate(zip(detect.folds, trace.folds, strict=True))]
     with ThreadPoolExecutor(os.cpu_count() or 1) as pool:
@@ -233,17 +268,25 @@ def _cross_fit_within(
     def widened(part: Discriminant) -> Discriminant:
         weights = np.zeros((len(used), part.weights.shape[1]), np.float32)
         weights[used] = part.weights
-        return Discriminant(part.classes, weights, part.offsets)
+        return replace(part, weights=weights)
 
     return CrossFit(widened(fitted.full), fitted.held_out, tuple(map(widened, fitted.folds)))
+
+
+def _of_means(discriminant: Discriminant) -> np.ndarray:
+    assert discriminant.of_means is not None  # noqa: S101 - it has just been fitted
+    return discriminant.of_means
 
 
 @dataclass(frozen=True)
 class _Builder:
     data: TrainingSet
+    groups: np.ndarray
     detect: CrossFit
     trace_scores: np.ndarray
+    of_means: dict[int, np.ndarray]
     sources: dict[str, Source]
+    asked: int | None = None
 
     def expert(self, detector: Discriminant, tracer: Discriminant, used: np.ndarray) -> Expert:
         labels, folds = self.data.labels[used], self.data.folds[used]
@@ -252,28 +295,37 @@ class _Builder:
         index = np.array([column.get(label, -1) for label in labels])
         made = index >= 0
         upscaled = np.array(["not" if is_innocent(label) else "upscaled" for label in labels])
-        target = np.searchsorted(detector.classes, labels)
-        detection_temperature = fit_temperature(detect, target, balanced_weights(upscaled, labels))
+        target = np.searchsorted(detector.classes, self.groups[used])
+        asked = self.asked if (folds == self.asked).any() else None
+        calm = np.full(len(folds), True) if asked is None else folds == asked
+        weights = balanced_weights(upscaled[calm], labels[calm])
+        detection_temperature = fit_temperature(detect[calm], target[calm], weights)
         sums = detection_sum(detector.classes, detection_temperature * detect)
+        judged = made & calm
         both = np.concatenate([detect, trace], axis=1)
         size, margin = _fit_size(both[made], labels[made], self.sources)
         return Expert(
             detector=detector,
             tracer=tracer,
-            temperature=fit_temperature(trace[made], index[made], balanced_weights(labels[made])),
-            places=fit_places(trace, index),
-            novelty=fit_novelty(trace, index, folds, labels == ENLARGED),
-            detection=fit_logistic(sums, upscaled, balanced_weights(upscaled, labels), ridge=1e-5),
+            temperature=fit_temperature(trace[judged], index[judged], balanced_weights(labels[judged])),
+            places=fit_places(_of_means(tracer)),
+            novelty=fit_novelty(trace, index, folds, self.of_means, labels == ENLARGED, asked),
+            match=fit_match(trace, index, folds, self.of_means, upscaled == "not", asked),
+            detection=fit_logistic(sums[calm], upscaled[calm], weights, ridge=1e-5),
             detection_temperature=detection_temperature,
-            heads={name: self._head(name, both[made], labels[made]) for name in PARSED},
+            heads={name: self._head(name, both, labels) for name in PARSED},
             size=size,
             size_margin=margin,
             support=(int((upscaled == "not").sum()), int((upscaled == "upscaled").sum()), int(made.sum())),
         )
 
     def _head(self, name: str, both: np.ndarray, labels: np.ndarray) -> Logistic:
-        values = np.array([str(getattr(self.sources[label], name)) for label in labels])
-        return fit_logistic(both, values, balanced_weights(values, labels), ridge=1e-4)
+        """Fit what tells a value; plain enlargements are known to be interpolation, at no scale that is enrolled."""
+        told = {label: str(getattr(self.sources[label], name)) for label in self.sources}
+        told |= {ENLARGED: INTERPOLATION} if name in ("loss", "architecture") else {}
+        chosen = np.isin(labels, list(told))
+        values = np.array([told[label] for label in labels[chosen]])
+        return fit_logistic(both[chosen], values, balanced_weights(values, labels[chosen]), ridge=1e-4)
 
 
 def _fit_size(both: np.ndarray, labels: np.ndarray, sources: dict[str, Source]) -> tuple[np.ndarray, float]:

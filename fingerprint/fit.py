@@ -2,20 +2,23 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 import numpy as np
 
 import datasets
+import spectra
 from fingerprint.conditions import CLEAN, CONDITIONS, Condition
 from fingerprint.expert import fit_expert, fit_temperature
+from fingerprint.features import mode_mask
 from fingerprint.lda import CrossFit, cross_fit
 from fingerprint.logistic import balanced_weights
-from fingerprint.reference import MODES, Reference, mode_mask, save
+from fingerprint.reference import MODES, Reference, save
 from fingerprint.render import render_source
 from fingerprint.rounding import Rounder
-from fingerprint.samples import FOLDS, ORIGINAL, Sample, innocent_samples, source_samples
-from fingerprint.sources import known_sources
+from fingerprint.samples import FOLDS, ORIGINAL, UNSEEN, Sample, innocent_samples, source_samples
+from fingerprint.sources import Source, known_sources
 from fingerprint.training_set import TrainingSet, measure
 from fingerprint.validation import choose_thresholds, held_out, rates
 
@@ -28,7 +31,11 @@ ZOO_SHARE = 0.05
 """What such a network weighs in the discriminants' covariances. A hundred that have five designs and one recipe
 between them drown the others: held-out training samples, clean, give published sources 0.946 top-1 with 1, 0.971 with
 0.1, 0.972 with 0.02, and the zoo 0.980, 0.980 and 0.964."""
-ROUTED = 1500  # samples a condition that the router is fitted on
+GROUP_SHARE = 0.3  # of a detector's class of such networks
+_GROUP = "zoo:"
+ROUTED = 3000  # samples a condition that the router is fitted on, at most
+ROUTING_SHRINKAGE = 0.03
+"""Likewise: 0.982 of sources' clean crops are taken for clean, 0.974 with 0.1."""
 
 
 @dataclass(frozen=True)
@@ -53,7 +60,7 @@ class Plan:
 def default_samples(
     renders: Path, extra: Sequence[Path] = (), without: Sequence[str] = (), step: Callable[[str], None] = lambda _: None
 ) -> tuple[Sample, ...]:
-    """Gather the training pictures: published train splits, our networks' outputs, innocents, and further folders.
+    """Gather the training pictures: published train splits, our networks' outputs, and innocents.
 
     Args:
         renders: where outputs of our networks are kept, made where they are missing.
@@ -77,7 +84,8 @@ def default_samples(
         if manifest.name not in without:
             step(f"outputs of {manifest.name}")
             count = ZOO_PHOTOGRAPHS if manifest.name.startswith(ZOO) else None
-            samples += source_samples(render_source(manifest.name, "train", renders, count), manifest.name)
+            copies = 1 if manifest.name.startswith(ZOO) else 2
+            samples += source_samples(render_source(manifest.name, "train", renders, count), manifest.name, copies)
     for folder in extra:
         samples += source_samples(folder, folder.name)
     return (*samples, *innocent_samples())
@@ -113,7 +121,9 @@ def fit(
         for mode in MODES:
             step(f"fitting {condition.name}, {mode}")
             part = _masked(data, mode)
-            full, folds = fit_expert(part, kept, SHRINKAGE[condition.is_jpeg], tracing_mask(condition, mode), share)
+            full, folds = fit_expert(
+                part, kept, SHRINKAGE[condition.is_lossy], tracing_mask(condition, mode), share, detected_as, UNSEEN
+            )
             answers = held_out(part, folds)
             thresholds = choose_thresholds(answers)
             validation[f"{mode}.{condition.name}"] = rates(answers, thresholds, kept)
@@ -139,15 +149,31 @@ def fit(
 def tracing_mask(condition: Condition, mode: str) -> np.ndarray:
     """Return which of a mode's dimensions tell sources apart best, by cross-validation on training samples.
 
-    JPEG halves chroma and leaves little of a network in it: beyond a JPEG step luma alone traces better.
+    JPEG halves chroma and leaves little of a network in it: beyond a lossy step luma alone traces better, beside the
+    embedding.
     """
     used = mode_mask(mode)
-    return (mode_mask("grey") if condition.is_jpeg else used)[used]
+    learned = np.arange(len(used)) >= spectra.DIMENSIONS
+    chosen = mode_mask("grey") | learned if condition.is_lossy else ~learned
+    return chosen[used]
 
 
 def share(label: str) -> float:
     """Return how much a label weighs in the discriminants' covariances."""
-    return ZOO_SHARE if label.startswith(ZOO) else 1.0
+    return ZOO_SHARE if label.startswith(ZOO) else GROUP_SHARE if label.startswith(_GROUP) else 1.0
+
+
+def detected_as(label: str) -> str:
+    """Return the detector's class of a label: networks of the reference sweep go together by scale and loss."""
+    if not label.startswith(ZOO):
+        return label
+    source = _sources()[label]
+    return f"{_GROUP}x{source.scale}:{source.loss}"
+
+
+@cache
+def _sources() -> dict[str, Source]:
+    return known_sources()
 
 
 class _Parts:
@@ -167,10 +193,16 @@ def _masked(data: TrainingSet, mode: str) -> TrainingSet:
 
 
 def _routable(data: TrainingSet, condition: Condition) -> TrainingSet:
-    """Choose samples whose JPEG history is only the condition's: neither scans nor camera pictures as they are."""
-    plain = np.flatnonzero(~np.isin(data.labels, ("original:scan", "original:camera")))
+    """Choose samples whose JPEG history is only the condition's: neither scans nor camera pictures as they are.
+
+    All sources and histories have the same number, networks that the detector takes together one between them: drawn
+    at random, most pictures show the reference sweep, and half of Real-ESRGAN's are taken for resized ones.
+    """
     rng = np.random.default_rng(CONDITIONS.index(condition))
-    chosen = np.sort(rng.permutation(plain)[:ROUTED])
+    labels = np.array([detected_as(label) for label in data.labels])
+    names = [name for name in np.unique(labels) if name not in ("original:scan", "original:camera")]
+    each = ROUTED // len(names)
+    chosen = np.sort(np.concatenate([rng.permutation(np.flatnonzero(labels == name))[:each] for name in names]))
     part = data.take(chosen)
     return TrainingSet(part.features, np.full(len(chosen), condition.name), part.groups, part.folds)
 
@@ -178,7 +210,7 @@ def _routable(data: TrainingSet, condition: Condition) -> TrainingSet:
 def _router(parts: list[TrainingSet], mode: str) -> tuple[CrossFit, float, dict]:
     features = np.concatenate([part.features[:, mode_mask(mode)] for part in parts])
     labels = np.concatenate([part.labels for part in parts])
-    crossed = cross_fit(features, labels, np.concatenate([part.folds for part in parts]), 0.1)
+    crossed = cross_fit(features, labels, np.concatenate([part.folds for part in parts]), ROUTING_SHRINKAGE)
     classes = np.array(crossed.full.classes)
     target = np.searchsorted(classes, labels)
     temperature = fit_temperature(crossed.held_out.astype(np.float64), target, balanced_weights(labels))

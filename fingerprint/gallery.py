@@ -2,8 +2,8 @@
 
 A gallery is a folder: `gallery.json` says which reference its vectors belong to, and each source is one safetensors
 file with, for every processing condition, the vectors of its pictures. A vector is a picture's place among the
-reference's sources: the scores of the condition's discriminant, whitened by their scatter within sources, so that the
-squared distance of two pictures of one source is that of two standard normal ones. Nothing is trained.
+reference's sources, in the space that the condition's discriminant spans and in its metric (`openset.Places`). Nothing
+is trained.
 
 What a picture would look like after a JPEG step is made when it is enrolled: its copies go through every condition that
 is stronger than its own. A source is not compared under conditions that are milder than its pictures'.
@@ -20,8 +20,9 @@ import numpy as np
 
 import datasets
 from datasets import Evidence, EvidenceError
+from fingerprint import posts
 from fingerprint.attributor import Attributor
-from fingerprint.conditions import CONDITIONS, Condition
+from fingerprint.conditions import CLEAN, CONDITIONS, JPEG, Condition
 from fingerprint.reference import MODES
 from model_zoo.weights import write_atomically
 from spectra import to_uint8
@@ -33,6 +34,7 @@ ABOUT = "gallery.json"
 _NAME = re.compile(r"[a-z0-9][a-z0-9._-]*")
 _TILES = 200  # in all, at most, for each condition; at least `_EACH` for each picture
 _EACH = 4
+_WEBP, _FACTOR = 80, 0.8  # of the copies that are made
 
 Key = tuple[str, str]
 """Mode and condition name."""
@@ -219,20 +221,31 @@ def _vectors(evidence: Evidence, attributor: Attributor, tiles: int) -> dict[Key
         return {}
     own = attributor.condition_of(measured, evidence.jpeg_quality)
     out: dict[Key, np.ndarray] = {}
-    for condition in CONDITIONS[CONDITIONS.index(own) :]:
+    for condition in (own, *_stronger(own)):
         if condition != own:
-            quality = _middle(condition)
-            measured = attributor.measure(
-                datasets.jpeg_round_trip(np.ascontiguousarray(to_uint8(evidence.pixels)), quality), max_tiles=tiles
-            )
+            copy = _brought(np.ascontiguousarray(to_uint8(evidence.pixels)), condition)
+            measured = attributor.measure(copy, max_tiles=tiles)
         if measured is not None:
             out |= {(mode, condition.name): attributor.place(measured, mode, condition) for mode in measured.modes}
     return out
 
 
-def _middle(condition: Condition) -> int:
-    assert condition.lowest is not None and condition.highest is not None  # noqa: S101 - only JPEG follows
-    return (condition.lowest + min(condition.highest, 99)) // 2
+def _stronger(own: Condition) -> tuple[Condition, ...]:
+    """Which conditions a picture can be brought into: all from none, stronger JPEG steps from a JPEG step."""
+    if own == CLEAN:
+        return CONDITIONS[1:]
+    return JPEG[JPEG.index(own) + 1 :] if own.is_jpeg else ()
+
+
+def _brought(pixels: np.ndarray, condition: Condition) -> np.ndarray:
+    """Bring a picture to the middle of a condition, or a little off where that would be the picture itself."""
+    rng = np.random.default_rng(0)
+    if condition.kind == "webp":
+        return posts.webp(pixels, rng, _WEBP)
+    if condition.kind == "resized":
+        return datasets.resize(pixels, (round(pixels.shape[0] * _FACTOR), round(pixels.shape[1] * _FACTOR)), "bicubic")
+    assert condition.lowest is not None and condition.highest is not None  # noqa: S101 - a JPEG step is left
+    return datasets.jpeg_round_trip(pixels, (condition.lowest + min(condition.highest, 99)) // 2)
 
 
 def _packed(source: Enrolled) -> bytes:

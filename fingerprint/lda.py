@@ -23,12 +23,14 @@ class Discriminant:
         weights: (d, k) float32, applied to raw features.
         offsets: (k,) float32.
         steps: (d,) float32, of which the weights are whole multiples up to 127, None if they are not rounded.
+        of_means: (k, k) float64 scores of the means of the classes fitted on, None where nothing more is fitted.
     """
 
     classes: tuple[str, ...]
     weights: np.ndarray
     offsets: np.ndarray
     steps: np.ndarray | None = None
+    of_means: np.ndarray | None = None
 
     def scores(self, features: np.ndarray) -> np.ndarray:
         """Return the (n, k) float32 scores of (n, d) features."""
@@ -121,4 +123,5 @@ def _discriminant(covariance, means, classes, mean, deviation, shrinkage) -> Dis
     weights -= weights.mean(axis=1, keepdims=True)
     offsets -= offsets.mean()
     raw = weights / deviation[:, None].astype(np.float64)
-    return Discriminant(classes, raw.astype(np.float32), (offsets - mean.astype(np.float64) @ raw).astype(np.float32))
+    shifted = (offsets - mean.astype(np.float64) @ raw).astype(np.float32)
+    return Discriminant(classes, raw.astype(np.float32), shifted, of_means=means @ weights + offsets)

@@ -11,22 +11,25 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from functools import lru_cache
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from fingerprint.conditions import CONDITIONS
 from fingerprint.expert import Expert
+from fingerprint.features import features_id
 from fingerprint.lda import Discriminant
 from fingerprint.logistic import Logistic
 from fingerprint.openset import Places
 from fingerprint.sources import Source
-from spectra import FEATURES_ID, luma_mask
 
 SHIPPED = Path(__file__).parent / "reference"
-FORMAT = 3
-READABLE = (1, 2, 3)  # 1 holds a row for every dimension, used or not; 2 no 8-bit weights, and equal arrays each time
+FORMAT = 4
+_PLACES = {"whitener": np.float32, "origin": np.float64, "centres": np.float32}
+READABLE = (4,)  # 3 has no embedding
 MODES = ("colour", "grey")
 UNEXPLAINED = math.log(100)
+EXTREME = 1000.0  # no log likelihood ratio lies beyond
 
 
 class ReferenceError(ValueError):
@@ -44,6 +47,8 @@ class Thresholds:
         unknown: least posterior probability of an unknown upscaler, given upscaled, for saying so.
         unexplained: upscaled by an unknown source at or above: a photograph unlike any in the training data lies far
             from every source too, so that claim has to stand on its own, by default at 100 to 1.
+        upscaled_bounds: log likelihood ratios of upscaled against not that held-out samples support (ELUB).
+        source_bounds: likewise, of a source against the other upscalers.
     """
 
     accuse: float
@@ -51,6 +56,8 @@ class Thresholds:
     name: float
     unknown: float
     unexplained: float = UNEXPLAINED
+    upscaled_bounds: tuple[float, float] = (-EXTREME, EXTREME)
+    source_bounds: tuple[float, float] = (-EXTREME, EXTREME)
 
 
 @dataclass(frozen=True)
@@ -74,12 +81,6 @@ class Reference:
     router_temperatures: dict[str, float]
     card: dict
     identity: str = ""
-
-
-def mode_mask(mode: str) -> np.ndarray:
-    """Return (d,) bool: the feature dimensions that a mode uses."""
-    mask = luma_mask()
-    return mask if mode == "grey" else np.ones_like(mask)
 
 
 def _pack(weights: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -122,6 +123,7 @@ def save(reference: Reference, folder: Path) -> None:
             "detector": _put(tensors, f"{prefix}.detector", expert.detector),
             "tracer": _put(tensors, f"{prefix}.tracer", expert.tracer),
             "novelty": _put(tensors, f"{prefix}.novelty", expert.novelty),
+            "match": _put(tensors, f"{prefix}.match", expert.match),
             "detection": _put(tensors, f"{prefix}.detection", expert.detection),
             "heads": {name: _put(tensors, f"{prefix}.head.{name}", head) for name, head in expert.heads.items()},
             "temperature": expert.temperature,
@@ -130,15 +132,15 @@ def save(reference: Reference, folder: Path) -> None:
             "support": expert.support,
             "thresholds": asdict(reference.thresholds[mode, condition]),
         }
-        tensors[f"{prefix}.whitener"] = expert.places.whitener
-        tensors[f"{prefix}.centres"] = expert.places.centres
+        for name, kind in _PLACES.items():
+            tensors[f"{prefix}.{name}"] = getattr(expert.places, name).astype(kind)
         tensors[f"{prefix}.size"] = expert.size
     routers = {mode: _put(tensors, f"{mode}.router", router) for mode, router in reference.routers.items()}
     same = _same(tensors)
     about = {
         "format": FORMAT,
         "same": same,
-        "features": FEATURES_ID,
+        "features": features_id(),
         "conditions": [asdict(condition) for condition in CONDITIONS],
         "sources": [asdict(source) for source in reference.sources.values()],
         "experts": experts,
@@ -206,13 +208,14 @@ class _Experts(Mapping):
         about = self._about[prefix]
         with safe_open(self._path, framework="numpy") as file:
             arrays = _Tensors(file, self._same)
-            places = (arrays[f"{prefix}.{name}"].astype(np.float64) for name in ("whitener", "centres"))
+            places = (arrays[f"{prefix}.{name}"].astype(np.float64) for name in _PLACES)
             return Expert(
                 detector=_discriminant(arrays, f"{prefix}.detector", about["detector"]),
                 tracer=_discriminant(arrays, f"{prefix}.tracer", about["tracer"]),
                 temperature=about["temperature"],
                 places=Places(*places),
                 novelty=_logistic(arrays, f"{prefix}.novelty", about["novelty"]),
+                match=_logistic(arrays, f"{prefix}.match", about["match"]),
                 detection=_logistic(arrays, f"{prefix}.detection", about["detection"]),
                 detection_temperature=about["detection_temperature"],
                 heads={name: _logistic(arrays, f"{prefix}.head.{name}", c) for name, c in about["heads"].items()},
@@ -243,6 +246,11 @@ def _logistic(arrays: _Tensors, prefix: str, classes: list[str]) -> Logistic:
     return Logistic(tuple(classes), arrays[f"{prefix}.weights"], arrays[f"{prefix}.offsets"])
 
 
+def _thresholds(about: dict) -> Thresholds:
+    values: dict[str, Any] = {name: tuple(value) if isinstance(value, list) else value for name, value in about.items()}
+    return Thresholds(**values)
+
+
 def load(folder: Path | None = None) -> Reference:
     """Open a reference, the shipped one by default.
 
@@ -263,14 +271,14 @@ def load(folder: Path | None = None) -> Reference:
         digest = hashlib.sha256(described.read_bytes() + tensors.read_bytes()).hexdigest()
         about = json.loads(described.read_text())
         conditions = [asdict(condition) for condition in CONDITIONS]
-        fits = (about["features"], about["conditions"]) == (FEATURES_ID, conditions)
+        fits = (about["features"], about["conditions"]) == (features_id(), conditions)
         if about["format"] not in READABLE or not fits:
             raise ReferenceError(f"reference {folder} was made for other features; fit it again with this version")
         with safe_open(tensors, framework="numpy") as file:
             same = about.get("same", {})
             arrays = _Tensors(file, same)
             routers = {m: _discriminant(arrays, f"{m}.router", c) for m, c in about["routers"].items()}
-        thresholds = {tuple(key.split(".", 1)): Thresholds(**e["thresholds"]) for key, e in about["experts"].items()}
+        thresholds = {tuple(key.split(".", 1)): _thresholds(e["thresholds"]) for key, e in about["experts"].items()}
         sources = {entry["name"]: Source(**entry) for entry in about["sources"]}
     except ReferenceError:
         raise

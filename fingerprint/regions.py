@@ -14,7 +14,7 @@ from typing import Any, Protocol, cast, runtime_checkable
 import numpy as np
 
 from fingerprint.expert import Expert, detection_sum
-from fingerprint.reference import mode_mask
+from fingerprint.features import mode_mask
 from spectra import TILE
 from spectra.tiles import positions
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from fingerprint.conditions import CLEAN, CONDITIONS, Condition, of_quality
+from fingerprint.conditions import CLEAN, CONDITIONS, JPEG, Condition, of_quality
 
 CERTAIN = 0.9
 POSSIBLE = 0.01
@@ -21,11 +21,13 @@ class Route:
         condition: the one.
         remark: why the pixels were believed over the file's format, None where they were not.
         others: where they were, the other conditions that are possible by the pixels.
+        shares: where the file's format does not tell, the probabilities of all conditions that are possible.
     """
 
     condition: Condition
     remark: str | None = None
     others: tuple[Condition, ...] = ()
+    shares: tuple[tuple[Condition, float], ...] = ()
 
 
 def route(log_probabilities: np.ndarray, quality: int | None) -> Route:
@@ -40,12 +42,17 @@ def route(log_probabilities: np.ndarray, quality: int | None) -> Route:
     """
     seen = CONDITIONS[int(np.argmax(log_probabilities))]
     stated = of_quality(quality)
-    likely = zip(CONDITIONS, np.exp(log_probabilities), strict=True)
-    others = tuple(condition for condition, share in likely if share >= POSSIBLE and condition != seen)
+    likely = zip(CONDITIONS, np.exp(log_probabilities).tolist(), strict=True)
+    shares = tuple((condition, share) for condition, share in likely if share >= POSSIBLE or condition == seen)
+    others = tuple(condition for condition, _ in shares if condition != seen)
+    if quality is None and seen == CLEAN:
+        return Route(seen, shares=shares)
+    if quality is None and not seen.is_jpeg:
+        return Route(seen, f"the pixels show {seen.words}", others, shares)
     step = f"JPEG step of about quality {seen.lowest} to {seen.highest}"
     if quality is None:
-        return Route(seen) if seen == CLEAN else Route(seen, f"the pixels show an earlier {step}", others)
-    lower = CONDITIONS.index(seen) > CONDITIONS.index(stated) + 1
+        return Route(seen, f"the pixels show an earlier {step}", others, shares)
+    lower = seen.is_jpeg and JPEG.index(seen) > JPEG.index(stated) + 1
     if lower and np.exp(log_probabilities.max()) > CERTAIN:
         return Route(seen, f"the pixels show an earlier, stronger {step}", others)
     return Route(stated)

@@ -19,11 +19,13 @@ ORIGINAL = "original"
 INNOCENTS = ("original:scan", "original:camera", "original:lossless", "original:reduced", "original:degraded")
 ENLARGED = "~enlarged"
 FOLDS = 5
+UNSEEN = 0
+"""The fold whose photographs the embedding never sees: what its scores mean is learned there."""
 HISTORIES = {
     "as_it_is": augment.as_it_is,
     "reduced": augment.reduced,
     "degraded": augment.degraded,
-    "enlarged": augment.enlarged,
+    "interpolated": augment.enlarged,
 }
 
 
@@ -55,7 +57,7 @@ class Sample:
             copy: 0 to `copies` - 1.
 
         Returns:
-            (CROP, CROP, 3) uint8.
+            (CROP, CROP, 3) uint8, smaller where it was reduced.
         """
         key = f"{self.label}|{self.path.name}|{self.history}|{condition.name}|{copy}"
         rng = np.random.default_rng(list(hashlib.sha256(key.encode()).digest()[:16]))
@@ -69,6 +71,10 @@ class Sample:
             picture = picture[top : top + size, left : left + size]
             if own and copy == 0:
                 return augment.cut(picture, rng)
+        if condition.kind == "resized":
+            towards = "smaller" if self.label in INNOCENTS else "larger" if self.label == ENLARGED else "any"
+            processed = augment.process(augment.trimmed(picture, self.touches), condition, rng, varied, towards)
+            return augment.cut(processed, rng, side=min(augment.CROP, *processed.shape[:2]))
         processed = augment.process(picture, condition, rng, varied)
         return augment.cut(processed, rng, self.touches, 8 if condition.is_jpeg else 16)
 
@@ -101,8 +107,8 @@ def innocent_samples() -> Iterator[Sample]:
     """
     for corpus in (datasets.bsds500("train"), datasets.bsds500("test")):
         yield from _histories(corpus, "original:scan", 1, degrade_every=2)
-        for path, group in list(zip(corpus.paths, corpus.groups, strict=True))[::2]:
-            yield Sample(ENLARGED, group, path, "enlarged", copies=1)
+        for path, group in zip(corpus.paths, corpus.groups, strict=True):
+            yield Sample(ENLARGED, group, path, "interpolated", copies=1)
     yield from _histories(datasets.camera(), "original:camera", 3)
     yield from _histories(datasets.lossless(), "original:lossless", 2)
 

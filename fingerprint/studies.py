@@ -13,10 +13,10 @@ from fingerprint.attributor import Attributor
 from fingerprint.conditions import CLEAN, Condition
 from fingerprint.evaluate import ORIGINAL, answers, summarise
 from fingerprint.expert import Expert, fit_expert, is_innocent
-from fingerprint.fit import SHRINKAGE, share, tracing_mask
+from fingerprint.fit import SHRINKAGE, detected_as, share, tracing_mask
 from fingerprint.likelihood_ratios import auroc
 from fingerprint.reference import Thresholds
-from fingerprint.samples import FOLDS, Sample, fold_of
+from fingerprint.samples import FOLDS, UNSEEN, Sample, fold_of
 from fingerprint.sources import Source
 from fingerprint.training_set import TrainingSet, measure
 from fingerprint.validation import answer, choose_thresholds, held_out
@@ -139,13 +139,13 @@ def leave_out(
         if name in datasets.published_sources()
         for path in datasets.published(name, "test")
     ]
-    probe = measure(tests, condition, cache)
+    probe = measure(tests, condition, cache, fresh=True)
     out = {}
     for name in networks:
         step(f"without {name}")
         kept = data.take(data.labels != name)
         expert, folds = fit_expert(
-            kept, sources, SHRINKAGE[condition.is_jpeg], tracing_mask(condition, "colour"), share
+            kept, sources, SHRINKAGE[condition.is_lossy], tracing_mask(condition, "colour"), share, detected_as, UNSEEN
         )
         thresholds = choose_thresholds(held_out(kept, folds))
         out[name] = _left_out(expert, thresholds, probe, name, sources)

@@ -8,13 +8,16 @@ import os
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 
 from fingerprint.conditions import Condition
-from fingerprint.samples import Sample, fold_of
-from spectra import DIMENSIONS, FEATURES_ID, tile_features
+from fingerprint.embedding.embedder import Embedder, load_embedder
+from fingerprint.features import embedded_tiles
+from fingerprint.samples import UNSEEN, Sample, fold_of
+from spectra import DIMENSIONS, FEATURES_ID, tile_features, tile_origins
 
 RECIPE = "1"
 
@@ -24,7 +27,7 @@ class TrainingSet:
     """Samples of one condition.
 
     Attributes:
-        features: (n, DIMENSIONS) float32.
+        features: (n, d) float32, the classical dimensions first.
         labels: (n,) str.
         groups: (n,) str.
         folds: (n,) int.
@@ -47,6 +50,9 @@ def measure(
     *,
     repeats: int = 1,
     workers: int | None = None,
+    embedder: Embedder | None = None,
+    learned: bool = True,
+    fresh: bool = False,
     advance: Callable[[int], None] = lambda count: None,
 ) -> TrainingSet:
     """Measure the samples of one condition, one cached file for each label.
@@ -57,7 +63,10 @@ def measure(
         cache: folder for the measured features; what is there already and fits is read instead.
         repeats: how many times the samples' own copies are drawn.
         workers: threads, all processors by default; the result does not depend on it.
-        advance: called with the number of samples each time some are done.
+        embedder: the embedding, the shipped one by default.
+        learned: whether the embedding is asked; without it there are the classical dimensions alone.
+        fresh: whether the embedding was trained on none of these photographs.
+        advance: called with the number of samples each time a label's are done.
 
     Returns:
         The condition's training set, sorted by label.
@@ -67,32 +76,65 @@ def measure(
     for sample in samples:
         by_label.setdefault(sample.label, []).extend((sample, k) for k in range(sample.copies * repeats))
     blocks, labels, groups = [], [], []
+    embedder = load_embedder() if embedder is None else embedder
+    embed = partial(_learned, embedder, fresh)
+    embedded_by = f"{embedder.identity}|{'whole' if fresh else 'halved'}"
     with ThreadPoolExecutor(workers or os.cpu_count()) as pool:
         for label in sorted(by_label):
             draws = by_label[label]
-            blocks.append(_block(draws, condition, cache, pool, advance))
+            classical = _block(draws, condition, cache, DIMENSIONS, FEATURES_ID, pool, _classical)
+            if learned:
+                told = _block(draws, condition, cache, embedder.dimensions, embedded_by, pool, embed)
+                classical = np.concatenate([classical, told], axis=1)
+            blocks.append(classical)
+            advance(len(draws))
             labels += [label] * len(draws)
             groups += [sample.group for sample, _ in draws]
     folds = np.array([fold_of(group) for group in groups])
     return TrainingSet(np.concatenate(blocks).astype(np.float32), np.array(labels), np.array(groups), folds)
 
 
-def _block(draws: list, condition: Condition, cache: Path, pool: ThreadPoolExecutor, advance: Callable) -> np.ndarray:
+def _block(
+    draws: list[tuple[Sample, int]],
+    condition: Condition,
+    cache: Path,
+    width: int,
+    made_by: str,
+    pool: ThreadPoolExecutor,
+    measure: Callable[[Sample, np.ndarray], np.ndarray],
+) -> np.ndarray:
+    """Read a label's vectors of one kind, or measure and keep them."""
     lines = [f"{s.path.name}|{s.path.stat().st_size}|{s.history}|{sorted(s.touches)}|{k}" for s, k in draws]
-    key = hashlib.sha256(
-        "\n".join([FEATURES_ID, RECIPE, repr(condition), draws[0][0].label, *lines]).encode()
-    ).hexdigest()
+    key = hashlib.sha256("\n".join([made_by, RECIPE, repr(condition), draws[0][0].label, *lines]).encode()).hexdigest()
     path = cache / f"{key[:24]}.npy"
     if path.exists():
-        block = np.load(path, allow_pickle=False)
-    else:
-        block = np.empty((len(draws), DIMENSIONS), np.float16)
-        for row, features in enumerate(pool.map(lambda d: tile_features(d[0].draw(condition, d[1])).pooled(), draws)):
-            block[row] = features
-            advance(1)
-        partial = path.with_suffix(".partial.npy")
-        np.save(partial, block, allow_pickle=False)
-        partial.replace(path)
-        return block
-    advance(len(draws))
+        return np.load(path, allow_pickle=False)
+    block = np.empty((len(draws), width), np.float16)
+    for row, vector in enumerate(pool.map(lambda d: measure(d[0], d[0].draw(condition, d[1])), draws)):
+        block[row] = vector
+    unfinished = path.with_suffix(".partial.npy")
+    np.save(unfinished, block, allow_pickle=False)
+    unfinished.replace(path)
     return block
+
+
+def _classical(sample: Sample, crop: np.ndarray) -> np.ndarray:
+    return tile_features(crop).pooled()
+
+
+def _learned(embedder: Embedder, fresh: bool, sample: Sample, crop: np.ndarray) -> np.ndarray:
+    """Embed a crop; of a photograph that the embedding was trained on, every second tile.
+
+    A crop's tiles overlap, so that half of them say as much in half the time (JPEG 74, classical features beside them,
+    photographs never seen: 0.517 top-1 for 0.521).
+    """
+    every = 1 if fresh or fold_of(sample.group) == UNSEEN else 2
+    return embedder.pooled(embedded_tiles(crop, _spread(tile_origins(*crop.shape[:2]), every), embedder))
+
+
+def _spread(origins: list[tuple[int, int]], every: int) -> list[tuple[int, int]]:
+    """Choose tiles on the diagonals of a picture, as on a chessboard."""
+    if every == 1:
+        return origins
+    rows, columns = (sorted(set(places)) for places in zip(*origins, strict=True))
+    return [(top, left) for top, left in origins if (rows.index(top) + columns.index(left)) % every == 0]

@@ -5,7 +5,9 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.special import expit, logit
 
+from fingerprint.decide import source_ratios
 from fingerprint.expert import Expert, Scored, is_innocent, is_source
+from fingerprint.likelihood_ratios import supported_bounds
 from fingerprint.reference import Thresholds
 from fingerprint.result import Priors
 from fingerprint.sources import Source
@@ -17,6 +19,7 @@ UNDECIDED_INNOCENTS = 0.05
 WRONG_NAMES = 0.03
 KEPT_NAMES = 0.95  # of enrolled sources' pictures whose likeliest source is right; more would name unknown ones, too
 MISTAKEN_UNKNOWN = 0.05
+DIFFERENT = 8  # wrong sources a sample is compared with, for the bounds of likelihood ratios
 
 
 @dataclass(frozen=True)
@@ -30,6 +33,8 @@ class HeldOut:
         name: (n,) its posterior probability, given upscaled.
         unknown: (n,) posterior probability of an unknown upscaler, given upscaled.
         parsed: for each hyper-parameter, (n,) the likeliest value, given upscaled.
+        same: (n,) log likelihood ratio of the right source against the other upscalers, NaN where none is right.
+        different: (n, DIFFERENT) the same of wrong sources that are drawn.
     """
 
     labels: np.ndarray
@@ -38,6 +43,8 @@ class HeldOut:
     name: np.ndarray
     unknown: np.ndarray
     parsed: dict[str, np.ndarray]
+    same: np.ndarray
+    different: np.ndarray
 
 
 def answer(expert: Expert, features: np.ndarray, labels: np.ndarray) -> tuple[HeldOut, Scored]:
@@ -54,6 +61,8 @@ def answer(expert: Expert, features: np.ndarray, labels: np.ndarray) -> tuple[He
     scored = expert.score(expert.detector.scores(features), expert.tracer.scores(features))
     prior = Priors()
     unknown = expit(logit(prior.unknown_given_upscaled) - scored.known)
+    sources = (1 - unknown)[:, None] * np.exp(scored.log_sources)
+    same, different = _compared(source_ratios(sources, prior), expert.sources, labels)
     answers = HeldOut(
         labels,
         upscaled=scored.upscaled + logit(prior.upscaled),
@@ -61,8 +70,20 @@ def answer(expert: Expert, features: np.ndarray, labels: np.ndarray) -> tuple[He
         name=(1 - unknown) * np.exp(scored.log_sources.max(axis=1)),
         unknown=unknown,
         parsed={key: np.array(expert.heads[key].classes)[p.argmax(axis=1)] for key, p in scored.parsed.items()},
+        same=same,
+        different=different,
     )
     return answers, scored
+
+
+def _compared(ratios: np.ndarray, names: tuple[str, ...], labels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Choose the right source's ratio and some wrong ones'."""
+    column = {name: k for k, name in enumerate(names)}
+    right = np.array([column.get(label, -1) for label in labels])
+    rows = np.arange(len(labels))
+    same = np.where(right >= 0, ratios[rows, right], np.nan)
+    shift = 1 + np.random.default_rng(0).integers(0, max(len(names) - 1, 1), (len(labels), DIFFERENT))
+    return same, ratios[rows[:, None], (np.maximum(right, 0)[:, None] + shift) % len(names)]
 
 
 def held_out(data: TrainingSet, experts: list[Expert]) -> HeldOut:
@@ -82,7 +103,8 @@ def held_out(data: TrainingSet, experts: list[Expert]) -> HeldOut:
     def merged(values: list[np.ndarray]) -> np.ndarray:
         return np.concatenate(values)[back]
 
-    columns = {name: merged([getattr(p, name) for p in parts]) for name in ("upscaled", "top", "name", "unknown")}
+    plain = ("upscaled", "top", "name", "unknown", "same", "different")
+    columns = {name: merged([getattr(p, name) for p in parts]) for name in plain}
     parsed = {key: merged([p.parsed[key] for p in parts]) for key in parts[0].parsed}
     return HeldOut(data.labels, **columns, parsed=parsed)
 
@@ -107,7 +129,10 @@ def choose_thresholds(answers: HeldOut) -> Thresholds:
     kept = float(np.quantile(answers.name[made][right], 1 - KEPT_NAMES)) if right.any() else name
     name = min(0.95, max(name, kept))
     unknown = max(0.5, float(np.quantile(answers.unknown[made], 1 - MISTAKEN_UNKNOWN)))
-    return Thresholds(accuse, clear, round(name, 2), unknown)
+    prior = logit(Priors().upscaled)
+    activity = supported_bounds(answers.upscaled[~innocent] - prior, answers.upscaled[innocent] - prior)
+    source = supported_bounds(answers.same[made], answers.different[made])
+    return Thresholds(accuse, clear, round(name, 2), unknown, upscaled_bounds=activity, source_bounds=source)
 
 
 def rates(answers: HeldOut, thresholds: Thresholds, sources: dict[str, Source]) -> dict:

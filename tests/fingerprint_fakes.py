@@ -10,8 +10,9 @@ from PIL import Image
 
 from fingerprint.conditions import CONDITIONS
 from fingerprint.expert import Expert, fit_expert
+from fingerprint.features import mode_mask
 from fingerprint.lda import Discriminant
-from fingerprint.reference import MODES, Reference, Thresholds, mode_mask, save
+from fingerprint.reference import MODES, Reference, Thresholds, save
 from fingerprint.samples import ENLARGED, FOLDS
 from fingerprint.sources import Source
 from fingerprint.training_set import TrainingSet

@@ -173,33 +173,6 @@ def _agree(found: stand_in.Told, expert: Expert, row: np.ndarray) -> None:
     np.testing.assert_allclose(found.log_sources, scored.log_sources[0], rtol=1e-3, atol=1e-2)
 
 
-def test_classes_that_only_span_the_space_are_no_candidates(tool: Tool) -> None:
-    key, rng = ("colour", "clean"), np.random.default_rng(2)
-    one = tool.reference.experts[key]
-    weights = np.concatenate([one.tracer.weights, rng.normal(0, 0.5, (len(one.tracer.weights), 1))], axis=1)
-    tracer = Discriminant(
-        (*one.tracer.classes, "relative-z"), weights.astype(np.float32), np.append(one.tracer.offsets, np.float32(3))
-    )
-    count = len(tracer.classes)
-    whitener = np.eye(count)
-    whitener[: count - 1, : count - 1] = one.places.whitener
-    whitener[count - 1] += rng.normal(0, 0.1, count)
-    centres = np.concatenate([one.places.centres, rng.normal(0, 1, (count - 1, 1))], axis=1)
-    heads = {
-        name: replace(head, weights=np.concatenate([head.weights, np.zeros((1, head.weights.shape[1]))]))
-        for name, head in one.heads.items()
-    }
-    expert = replace(
-        one, tracer=tracer, places=replace(one.places, whitener=whitener, centres=centres), heads=heads,
-        size=np.insert(one.size, -1, 0.0),
-    )  # fmt: skip
-    reference = replace(tool.reference, experts={**tool.reference.experts, key: expert})
-    row = vector(tool, texture(96, 96, 1))
-    told = jax.jit(stand_in.tell)(stand_in.model_of(reference, "clean"), jnp.asarray(row))
-    assert told.log_sources.shape == (len(expert.sources),)
-    _agree(told, expert, row)
-
-
 def _hat_counts(residual_map: np.ndarray, step: int, axis: int) -> np.ndarray:
     """Count runs of four softly, straight from the definition: (625,)."""
     upper = np.array([k * step - step // 2 - 0.5 for k in (1, 2)])

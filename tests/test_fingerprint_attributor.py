@@ -20,10 +20,11 @@ from scipy.special import expit, logit
 from datasets import read_evidence
 from fingerprint import Attributor, Priors, ReferenceError, Result, attribute
 from fingerprint.expert import PARSED, Expert
+from fingerprint.features import picture_features
 from fingerprint.reference import Thresholds
 from fingerprint.regression.answers import ADDED
 from reports.commands import attribute as command
-from spectra import tile_features, to_uint8
+from spectra import to_uint8
 
 VALIDATOR = jsonschema.Draft202012Validator(
     json.loads(files("reports").joinpath("schema/attribute-1.schema.json").read_text("utf-8"))
@@ -297,7 +298,7 @@ def test_the_answer_is_the_same_alone_in_a_batch_and_on_any_number_of_threads(
     for path, expected in zip(paths, alone, strict=True):
         evidence = read_evidence(path)
         grey = bool((evidence.pixels[..., :1] == evidence.pixels).all())
-        assert attributor.judge(evidence, tile_features(to_uint8(evidence.pixels)), grey).to_json() == expected
+        assert attributor.judge(evidence, picture_features(to_uint8(evidence.pixels)), grey).to_json() == expected
     with ThreadPoolExecutor(3) as many:
         together = many.map(lambda path: attributor.attribute(read_evidence(path)).to_json(), paths[::-1])
         assert list(together) == alone[::-1]

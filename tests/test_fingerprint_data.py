@@ -17,7 +17,7 @@ from fingerprint.reference import MODES, SHIPPED, load
 from fingerprint.result import Result
 from reports.commands import attribute as command
 
-LIMIT = 16_000_000
+LIMIT = 32_000_000
 
 
 @pytest.fixture(scope="module")

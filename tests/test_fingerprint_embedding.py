@@ -9,8 +9,11 @@ import pytest
 from PIL import Image
 
 from fingerprint.embedding.batches import Pool
+from fingerprint.embedding.embedder import SHIPPED, EmbeddingError, load_embedder, save_embedder
 from fingerprint.embedding.network import Shape, Stage, initial, moments, statistics, trained
-from fingerprint.embedding.training import EmbeddingConfig, train
+from fingerprint.embedding.recipe import scale_classes, training_pool
+from fingerprint.embedding.relatives import RELATIVE, disturbed
+from fingerprint.embedding.training import FIRST, LAST, EmbeddingConfig, train
 from fingerprint.samples import ENLARGED, Sample
 
 TOY = Shape((Stage(4, 8, 1), Stage(2, 8, 1)), hidden=16, dimensions=6)
@@ -124,3 +127,82 @@ def test_it_learns_and_goes_on_to_the_same_bits(pool, tmp_path):
     parts = train(config, pool, scales, tmp_path / "parts", keep_every=30)
     for one, two in zip(jax.tree.leaves(whole), jax.tree.leaves(parts), strict=True):
         assert np.array_equal(one, two)
+
+
+def test_post_processing_widens_over_the_run():
+    config = EmbeddingConfig(TOY, steps=100)
+    assert config.mixture(0) == config.mixture(19) == FIRST
+    assert config.mixture(40) == config.mixture(99) == LAST
+    assert FIRST.resized < config.mixture(30).resized < LAST.resized
+
+
+# the trained embedding
+
+
+@pytest.fixture(scope="module")
+def embedder(tmp_path_factory):
+    weights, running = initial(TOY, 3)
+    heads = {"source/kernel": jnp.ones((6, 3)), "source/offset": jnp.zeros(3)}
+    path = tmp_path_factory.mktemp("embedding") / "toy.safetensors"
+    save_embedder(path, TOY, weights | heads, running, {"labels": 3})
+    return load_embedder(path)
+
+
+def test_a_written_embedding_says_what_the_network_says(embedder):
+    pictures = np.asarray(tiles(4, 96))
+    found = embedder.tile_moments(pictures)
+    weights = {name: jnp.asarray(value) for name, value in embedder.weights.items()}
+    running = {name: jnp.asarray(value) for name, value in embedder.running.items()}
+    assert not any(name.startswith(("source", "vector")) for name in weights) and embedder.about == {"labels": 3}
+    expected = moments(TOY, weights, running, pictures)
+    np.testing.assert_allclose(found, expected, rtol=1e-5)
+    pooled = embedder.pooled(found)
+    assert pooled.shape == (embedder.dimensions,) and pooled.dtype == np.float32
+    expected = statistics(weights, running, expected.mean(0, keepdims=True))[0]
+    np.testing.assert_allclose(pooled, expected, atol=1e-4)  # sums in another order
+    kernels = initial(TOY, 3)[0]
+    np.testing.assert_allclose(
+        weights["0/enter/kernel"], kernels["0/enter/kernel"], rtol=1e-3, atol=1e-7
+    )  # eleven bits
+
+
+def test_what_is_no_embedding_is_refused_in_one_line(tmp_path, embedder):
+    with pytest.raises(EmbeddingError, match="cannot be read"):
+        load_embedder(tmp_path / "none.safetensors")
+    (tmp_path / "damaged.safetensors").write_bytes(b"12345678 and nothing else")
+    with pytest.raises(EmbeddingError, match="is damaged"):
+        load_embedder(tmp_path / "damaged.safetensors")
+
+
+def test_the_shipped_embedding_is_small_and_known():
+    shipped = load_embedder()
+    assert sum(value.size for value in shipped.weights.values()) <= 5_000_000
+    assert SHIPPED.stat().st_size < 10e6 and shipped.about is not None
+    assert shipped is load_embedder()
+
+
+# relatives
+
+
+def test_a_relative_differs_by_little_and_by_its_number():
+    import model_zoo
+
+    parent = model_zoo.load("whorl-fsrcnn-x2")
+    low = np.random.default_rng(0).integers(0, 256, (24, 24, 3), dtype=np.uint8)
+    plain = parent.upscale(low).astype(int)
+    made = [disturbed(parent, seed).upscale(low).astype(int) for seed in (1, 1, 2)]
+    assert np.array_equal(made[0], made[1]) and not np.array_equal(made[0], made[2])
+    assert 0 < np.abs(made[0] - plain).mean() < 12
+
+
+def test_every_label_has_a_scale():
+    from fingerprint.sources import Source
+
+    sources = {"a-x3": Source("a-x3", "edsr", 3, "fidelity", "unknown", 1)}
+    assert scale_classes(["a-x3", f"{RELATIVE}b-00", ENLARGED, "original:scan"], sources).tolist() == [3, 4, 1, 0]
+
+
+def test_sources_weigh_by_the_root_of_their_photographs(samples):
+    twice = [*samples, *(dataclasses.replace(s, group=f"{s.group}+") for s in samples if s.label == "a")]
+    share = dict(zip(training_pool(twice).names, training_pool(twice).share, strict=True))
+    assert share["a"] == pytest.approx(2**0.5 * share["b"])

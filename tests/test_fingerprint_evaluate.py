@@ -19,7 +19,7 @@ from fingerprint.evaluate import POSTS, Answer, answers, interval, summarise
 from fingerprint.fit import Plan, default_samples, fit
 from fingerprint.reference import MODES, load
 from fingerprint.render import render_source
-from fingerprint.samples import FOLDS, Sample, fold_of
+from fingerprint.samples import FOLDS, UNSEEN, Sample, fold_of
 from fingerprint.sources import UNKNOWN, architecture_name, known_sources
 from fingerprint.training_set import TrainingSet
 
@@ -200,10 +200,11 @@ def test_each_camera_goes_to_its_own_fold(tmp_path: Path, monkeypatch: pytest.Mo
 
 
 def test_a_network_that_was_left_out_is_told_from_known_ones(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def measured(samples: Any, condition: Any, cache: Path) -> TrainingSet:
-        return training_set(seed=9, each=20) if samples and samples[0].copies == 1 else training_set()
+    def measured(samples: Any, condition: Any, cache: Path, fresh: bool = False) -> TrainingSet:
+        return training_set(seed=9, each=20) if fresh else training_set()
 
     monkeypatch.setattr(studies, "measure", measured)
+    monkeypatch.setattr(studies, "tracing_mask", lambda condition, mode: None)
     monkeypatch.setattr(datasets, "published_sources", lambda: (*SOURCES, "original"))
     monkeypatch.setattr(datasets, "published", lambda name, split: [tmp_path / f"{name}.png"])
     said: list[str] = []
@@ -265,8 +266,9 @@ def test_networks_of_the_reference_sweep_weigh_less(
 ) -> None:
     asked: dict[str, float] = {}
 
-    def fit_expert(data: TrainingSet, sources: Any, shrinkage: Any, traced_by: Any, shares: Any) -> Any:
+    def fit_expert(data: TrainingSet, sources: Any, shrinkage: Any, traced_by: Any, shares: Any, *rest: Any) -> Any:
         asked.update({str(label): shares(str(label)) for label in np.unique(data.labels)} | {"zoo-a": shares("zoo-a")})
+        assert rest[0]("alpha-x2") == "alpha-x2" and rest[1] == UNSEEN
         return expert.fit_expert(data, sources, shrinkage, traced_by, shares)
 
     monkeypatch.setattr(fitting, "fit_expert", fit_expert)

@@ -10,7 +10,16 @@ from fingerprint_fakes import ENLARGED, INNOCENT, LABELS, SOURCES, THRESHOLDS, e
 from scipy.special import expit, logit
 
 from fingerprint.decide import Decision, decide
-from fingerprint.expert import PARSED, Scored, detection_sum, fit_expert, fit_temperature, is_innocent, is_source
+from fingerprint.expert import (
+    PARSED,
+    Scored,
+    averaged,
+    detection_sum,
+    fit_expert,
+    fit_temperature,
+    is_innocent,
+    is_source,
+)
 from fingerprint.reference import Thresholds
 from fingerprint.result import Priors
 from fingerprint.training_set import TrainingSet
@@ -74,6 +83,19 @@ def test_discriminants_of_fold_experts_never_saw_their_folds_labels() -> None:
         assert np.abs(changed).max() > 1.0
 
 
+def test_what_scores_mean_is_learned_from_the_fold_that_features_were_not_trained_on() -> None:
+    data, easier = (training_set(each=100, spread=spread) for spread in (0.3, 1.0))
+    flattered = replace(data, features=np.where(data.folds[:, None] == 2, data.features, easier.features))
+    every, _ = fit_expert(flattered, SOURCES)
+    honest, parts = fit_expert(flattered, SOURCES, asked=2)
+    rows = (data.folds == 2) & np.array([is_source(label) for label in data.labels])
+    scores = parts[2].tracer.scores(flattered.features[rows])
+    target = np.searchsorted(honest.tracer.classes, data.labels[rows])
+    best = fit_temperature(scores, target, np.ones(len(target)))
+    assert abs(np.log(honest.temperature / best)) < 0.01 < abs(np.log(every.temperature / best))
+    np.testing.assert_array_equal(honest.tracer.weights, every.tracer.weights)
+
+
 def test_a_label_that_is_not_described_is_refused_by_name() -> None:
     with pytest.raises(ValueError, match="alpha-x2 missing"):
         fit_expert(training_set(), {name: source for name, source in SOURCES.items() if name != "alpha-x2"})
@@ -122,8 +144,9 @@ def answers_of(n: int = 1000) -> HeldOut:
     centre = np.array([8.0, 6.0, -4.0, -8.0]).repeat(n)
     top = np.where(rng.random(4 * n) < 0.9, labels, "gamma-x4")
     name = np.where(top == labels, rng.uniform(0.5, 1.0, 4 * n), rng.uniform(0.0, 0.8, 4 * n))
+    ratios = rng.normal(3, 1, 4 * n), rng.normal(-3, 1, (4 * n, 8))
     return HeldOut(
-        labels, centre + rng.normal(0, 2, 4 * n), top, name, 0.9 * (1 - name), {"scale": np.full(4 * n, "2")}
+        labels, centre + rng.normal(0, 2, 4 * n), top, name, 0.9 * (1 - name), {"scale": np.full(4 * n, "2")}, *ratios
     )
 
 
@@ -149,6 +172,16 @@ def test_separable_innocents_leave_the_threshold_at_its_floor() -> None:
     answers = answers_of()
     easy = replace(answers, upscaled=np.where(np.char.startswith(answers.labels, "original"), -50.0, 50.0))
     assert choose_thresholds(easy).accuse == 1.0
+
+
+def test_ratios_beyond_what_held_out_samples_support_are_bounded() -> None:
+    limits = choose_thresholds(answers_of())
+    for low, high in (limits.upscaled_bounds, limits.source_bounds):
+        assert -math.log(2001) <= low < 0 < high <= math.log(16001)
+    sure = evidence(upscaled=50.0, known=50.0, sources=(1.0, 0.0, 0.0, 0.0))
+    narrow = replace(THRESHOLDS, upscaled_bounds=(-2.0, 3.0), source_bounds=(-1.0, 1.5))
+    told = decided(sure, narrow)
+    assert told.log_lr_upscaled == 3.0 and told.log_lr_sources.max() == 1.5 and told.log_lr_sources.min() == -1.0
 
 
 # the decision
@@ -226,3 +259,15 @@ def test_a_prior_can_change_a_verdict() -> None:
     assert decided(scored).verdict == "known_source"
     assert decided(scored, priors=Priors(upscaled=0.01)).verdict == "not_upscaled"
     assert decided(scored, priors=Priors(upscaled=0.2)).verdict == "inconclusive"
+
+
+def test_what_several_conditions_experts_say_is_averaged_by_probability() -> None:
+    one = scored_by_full(training_set(seed=3))
+    other = replace(one, log_sources=one.log_sources[::-1], upscaled=-one.upscaled)
+    both = averaged(one, [(one, 0.6), (other, 0.2)])  # they need not sum to one
+    expected = 0.75 * np.exp(one.log_sources) + 0.25 * np.exp(other.log_sources)
+    np.testing.assert_allclose(np.exp(both.log_sources), expected, rtol=1e-9)
+    for name in PARSED:
+        np.testing.assert_allclose(both.parsed[name], one.parsed[name], atol=1e-9)
+    np.testing.assert_array_equal(both.upscaled, one.upscaled)
+    assert averaged(one, [(one, 0.9)]) is one

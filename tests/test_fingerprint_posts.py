@@ -54,3 +54,15 @@ def test_every_chain_leaves_what_a_crop_needs():
 def test_a_chain_repeats_itself():
     first, second = (posts.drawn(picture(140, 148), np.random.default_rng(11), 112) for _ in range(2))
     assert np.array_equal(first.picture, second.picture) and first.quality == second.quality
+
+
+def test_a_mixture_says_how_often_what_happens():
+    only = posts.Mixture(0, 1, 0, 0, 0, 0, curved=0, lowest=70, highest=72)
+    drawn = [posts.drawn(picture(140, 148), np.random.default_rng(key), 112, only) for key in range(40)]
+    assert {result.quality for result in drawn} == {70, 71, 72}
+    nothing = posts.Mixture(1, 0, 0, 0, 0, 0, curved=0)
+    assert np.array_equal(posts.drawn(picture(), np.random.default_rng(0), 64, nothing).picture, picture())
+    for mixture in (posts.MIXED, posts.blended(only, nothing, 0.3)):
+        kinds = (mixture.untouched, mixture.jpeg, mixture.twice, mixture.webp, mixture.resized, mixture.edited)
+        assert sum(kinds) == pytest.approx(1)
+    assert posts.blended(only, nothing, 0.5).jpeg == 0.5 and posts.blended(only, nothing, 0.5).lowest == 55

@@ -16,8 +16,9 @@ from fingerprint import Reference, ReferenceError
 from fingerprint.card import render_card, validation_rows
 from fingerprint.conditions import CONDITIONS
 from fingerprint.expert import Expert
+from fingerprint.features import mode_mask
 from fingerprint.lda import Discriminant
-from fingerprint.reference import MODES, load, mode_mask, save
+from fingerprint.reference import MODES, load, save
 from fingerprint.rounding import Rounder
 
 KEY = ("colour", "clean")
@@ -63,8 +64,8 @@ def test_what_is_saved_is_loaded(folder: Path) -> None:
         assert (after.temperature, after.detection_temperature) == (before.temperature, before.detection_temperature)
         assert (after.size_margin, after.support, after.sources) == (before.size_margin, before.support, before.sources)
         np.testing.assert_array_equal(after.size, before.size)
-        np.testing.assert_array_equal(after.places.whitener, before.places.whitener)
-        np.testing.assert_array_equal(after.places.centres, before.places.centres)
+        np.testing.assert_allclose(after.places.whitener, before.places.whitener, rtol=1e-6)  # kept as float32
+        np.testing.assert_allclose(after.places.centres, before.places.centres, rtol=1e-6)
         for name, head in {**before.heads, "novelty": before.novelty, "detection": before.detection}.items():
             other = after.heads.get(name) or getattr(after, name)
             assert other.classes == head.classes
@@ -72,15 +73,15 @@ def test_what_is_saved_is_loaded(folder: Path) -> None:
             np.testing.assert_array_equal(other.offsets, head.offsets)
 
 
-@pytest.mark.parametrize("number", [1, 2])
-def test_references_of_earlier_formats_are_still_read(tmp_path: Path, number: int) -> None:
+@pytest.mark.parametrize("number", [1, 2, 3])
+def test_references_of_earlier_formats_are_refused(tmp_path: Path, number: int) -> None:
     full, folds = experts()
     other = ("grey", "jpeg-51")
     save(replace(small(), experts={KEY: full, other: folds[0]}), tmp_path)
-    before = load(tmp_path).experts[KEY].tracer.weights
     assert not json.loads((tmp_path / "reference.json").read_text())["same"].keys() & {"colour.clean.tracer.weights"}
     _edit(tmp_path, lambda about: about.update(format=number))
-    np.testing.assert_array_equal(load(tmp_path).experts[KEY].tracer.weights, before)
+    with pytest.raises(ReferenceError, match="fit it again with this version"):
+        load(tmp_path)
 
 
 def test_rounded_weights_are_kept_exactly_in_a_byte_each(tmp_path: Path) -> None:
@@ -99,8 +100,7 @@ def test_rounded_weights_are_kept_exactly_in_a_byte_each(tmp_path: Path) -> None
     assert loaded.places.centres.dtype == np.float64
     sizes = [(tmp_path / name / "reference.safetensors").stat().st_size for name in ("halves", "bytes")]
     weights = rounded.detector.weights.size + rounded.tracer.weights.size
-    places = rounded.places.whitener.size + rounded.places.centres.size
-    assert sizes[0] - sizes[1] == pytest.approx(weights + 4 * places, abs=16)
+    assert sizes[0] - sizes[1] == pytest.approx(weights, abs=16)
 
 
 def test_arrays_that_are_equal_are_kept_once(tmp_path: Path) -> None:

@@ -18,6 +18,7 @@ from fingerprint import composites as making
 from fingerprint.composites import Composite, bases, composites
 from fingerprint.conditions import CONDITIONS
 from fingerprint.expert import detection_sum
+from fingerprint.features import mode_mask, picture_features
 from fingerprint.lda import Discriminant
 from fingerprint.localisation import Located, counted, overlap, pixel_auroc
 from fingerprint.localiser import (
@@ -30,7 +31,7 @@ from fingerprint.localiser import (
     write_calibrations,
 )
 from fingerprint.logistic import Logistic
-from fingerprint.reference import MODES, SHIPPED, Reference, load, mode_mask
+from fingerprint.reference import MODES, SHIPPED, Reference, load
 from fingerprint.regions import (
     CELL,
     CLOSELY,
@@ -54,7 +55,7 @@ from fingerprint.regions import (
     tiles_inside,
 )
 from fingerprint.result import Region, RegionMap, Result, Verdict
-from spectra import TILE, tile_features, tile_origins
+from spectra import TILE, tile_origins
 
 VALIDATOR = jsonschema.Draft202012Validator(
     json.loads(files("reports").joinpath("schema/attribute-1.schema.json").read_text("utf-8"))
@@ -67,7 +68,7 @@ NAN = float("nan")
 
 
 def test_a_tile_is_scored_as_a_picture_of_one_tile_would_be() -> None:
-    features = tile_features(texture(200, 300))
+    features = picture_features(texture(200, 300))
     expert = reference().experts["colour", "clean"]
     alone = np.eye(len(features.origins), dtype=bool)
     vectors = np.stack([features.pooled(row) for row in alone])
@@ -167,9 +168,9 @@ def test_more_tiles_lie_near_the_suspicious_ones() -> None:
 
 def test_a_mosaic_is_measured_as_its_tiles_are() -> None:
     picture = texture(230, 340)
-    whole = tile_features(picture)
+    whole = picture_features(picture)
     some = [whole.origins[k] for k in (5, 0, 3)]
-    apart = tile_features(mosaic(picture, some))
+    apart = picture_features(mosaic(picture, some))
     for row, k in enumerate((5, 0, 3)):
         np.testing.assert_array_equal(apart.counts[row], whole.counts[k])
         np.testing.assert_array_equal(apart.powers[row], whole.powers[k])
@@ -243,7 +244,7 @@ def rough(height: int, width: int, seed: int = 0) -> np.ndarray:
 def told_apart() -> Reference:
     """A reference whose experts call `rough` upscaled and `texture` not."""
     made = reference()
-    first, second = (tile_features(maker(200, 300)).pooled() for maker in (rough, texture))
+    first, second = (picture_features(maker(200, 300)).pooled() for maker in (rough, texture))
     experts = {}
     for (mode, name), expert in made.experts.items():
         used = mode_mask(mode)

@@ -11,6 +11,8 @@ from fingerprint_fakes import texture, written
 import datasets
 from fingerprint import augment, training_set
 from fingerprint.conditions import CLEAN, CONDITIONS, LOWEST_QUALITY, Condition, of_quality
+from fingerprint.embedding.embedder import load_embedder
+from fingerprint.features import dimensions
 from fingerprint.router import route
 from fingerprint.samples import ENLARGED, FOLDS, INNOCENTS, Sample, fold_of, innocent_samples, source_samples
 from fingerprint.training_set import measure
@@ -74,11 +76,15 @@ def test_a_picture_is_routed(pixels: str, probability: float, quality: int | Non
 
 
 def test_where_pixels_are_believed_other_possible_conditions_are_told() -> None:
-    shares = np.array([0.009, 0.02, 0.001, 0.01, 0.06, 0.8, 0.1])
+    shares = np.array([0.009, 0.02, 0.001, 0.01, 0.06, 0.8, 0.1, 0.001, 0.001])
     way = route(np.log(shares), None)
     assert way.condition.name == "jpeg-64"
     assert [condition.name for condition in way.others] == ["jpeg-96", "jpeg-82", "jpeg-74", "jpeg-51"]
-    assert not route(np.log(shares), 75).others
+    told = {condition.name: share for condition, share in way.shares}
+    assert told == pytest.approx({"jpeg-96": 0.02, "jpeg-82": 0.01, "jpeg-74": 0.06, "jpeg-64": 0.8, "jpeg-51": 0.1})
+    assert not route(np.log(shares), 75).others and not route(np.log(shares), 75).shares
+    clean = route(np.log(np.array([0.9, 0.05, *[0.001] * 6, 0.044])), None)
+    assert [condition.name for condition, _ in clean.shares] == ["clean", "jpeg-96", "resized"] and not clean.others
 
 
 # augmentation
@@ -163,7 +169,7 @@ def test_qualities_stay_within_the_condition(monkeypatch: pytest.MonkeyPatch) ->
         return picture
 
     monkeypatch.setattr(augment, "jpeg_round_trip", note)
-    for condition in CONDITIONS[1:]:
+    for condition in (condition for condition in CONDITIONS if condition.is_jpeg):
         qualities.clear()
         for seed in range(80):
             augment.process(texture(20, 20), condition, np.random.default_rng(seed))
@@ -171,12 +177,33 @@ def test_qualities_stay_within_the_condition(monkeypatch: pytest.MonkeyPatch) ->
         assert max(qualities) == min(condition.highest or 0, 99)
 
 
+def test_resizing_keeps_innocents_from_being_enlarged() -> None:
+    picture = texture(200, 240)
+    resized = next(condition for condition in CONDITIONS if condition.kind == "resized")
+    sizes: dict[str, list[int]] = {}
+    for towards in ("smaller", "larger", "any"):
+        for seed in range(40):
+            made = augment.process(picture, resized, np.random.default_rng(seed), towards=towards)
+            sizes.setdefault(towards, []).append(made.shape[0])
+    assert 130 <= min(sizes["smaller"]) < max(sizes["smaller"]) <= 200
+    assert 200 <= min(sizes["larger"]) < max(sizes["larger"]) <= 320
+    assert min(sizes["any"]) < 200 < max(sizes["any"])
+
+
+def test_webp_leaves_the_size_and_changes_the_pixels() -> None:
+    webp = next(condition for condition in CONDITIONS if condition.kind == "webp")
+    picture = texture(120, 140)
+    made = augment.process(picture, webp, np.random.default_rng(1))
+    assert made.shape == picture.shape and 0 < np.abs(made.astype(int) - picture).mean() < 20
+    assert webp.is_lossy and not webp.is_jpeg and "WebP" in webp.words
+
+
 # samples
 
 
 def test_draws_repeat_and_copies_differ(tmp_path: Path) -> None:
     path = written(tmp_path / "a.png", texture(300, 300))
-    for history, label in [("as_it_is", "alpha-x2"), ("degraded", "original:degraded"), ("enlarged", ENLARGED)]:
+    for history, label in [("as_it_is", "alpha-x2"), ("degraded", "original:degraded"), ("interpolated", ENLARGED)]:
         sample = Sample(label, "a", path, history, copies=2)
         for condition in (CLEAN, JPEG):
             crop = sample.draw(condition, 0)
@@ -245,6 +272,12 @@ def measured(monkeypatch: pytest.MonkeyPatch) -> list[int]:
         return SimpleNamespace(pooled=lambda: np.full(DIMENSIONS, crop.mean() / 256, np.float32))
 
     monkeypatch.setattr(training_set, "tile_features", features)
+    learned = load_embedder().dimensions
+
+    def told(_: object, fresh: bool, sample: Sample, crop: np.ndarray) -> np.ndarray:
+        return np.full(learned, crop.mean() / 256 + fresh, np.float32)
+
+    monkeypatch.setattr(training_set, "_learned", told)
     return calls
 
 
@@ -264,7 +297,8 @@ def test_measuring_sorts_by_label_and_counts(tmp_path: Path, measured: list[int]
     assert data.labels.tolist() == ["alpha-x2"] * 3 + ["gamma-x4"] * 2 + ["original:scan"]
     assert data.groups.tolist() == ["b", "c", "c", "a", "a", "d"]
     assert data.folds.tolist() == [fold_of(group) for group in data.groups]
-    assert (data.features.shape, data.features.dtype) == ((6, DIMENSIONS), np.float32)
+    assert (data.features.shape, data.features.dtype) == ((6, dimensions()), np.float32)
+    np.testing.assert_array_equal(data.features[:, -1], data.features[:, 0])
     assert sum(counted) == len(measured) == 6
     assert len(measure(samples, CLEAN, tmp_path / "cache", repeats=2).labels) == 12
 
@@ -282,6 +316,23 @@ def test_what_was_measured_is_read_and_threads_change_nothing(tmp_path: Path, me
     assert not list((tmp_path / "other").glob("*partial*"))
 
 
+def test_the_embedding_is_asked_or_not_and_of_fresh_pictures_otherwise(tmp_path: Path, measured: list[int]):
+    samples = samples_of(tmp_path)
+    both = measure(samples, CLEAN, tmp_path / "cache")
+    alone = measure(samples, CLEAN, tmp_path / "cache", learned=False)
+    np.testing.assert_array_equal(alone.features, both.features[:, :DIMENSIONS])
+    fresh = measure(samples, CLEAN, tmp_path / "cache", fresh=True)
+    np.testing.assert_allclose(fresh.features[:, DIMENSIONS:], both.features[:, DIMENSIONS:] + 1, atol=2e-3)
+    assert len(measured) == 6
+
+
+def test_every_second_tile_is_chosen_as_on_a_chessboard():
+    square = [(0, 0), (0, 64), (64, 0), (64, 64)]
+    assert training_set._spread(square, 1) == square
+    assert training_set._spread(square, 2) == [(0, 0), (64, 64)]
+    assert training_set._spread([(0, 0)], 2) == [(0, 0)]
+
+
 def test_another_condition_history_or_picture_is_measured_anew(tmp_path: Path, measured: list[int]) -> None:
     path = written(tmp_path / "a.png", texture(220, 220))
     sample = Sample("alpha-x2", "a", path)
@@ -292,4 +343,4 @@ def test_another_condition_history_or_picture_is_measured_anew(tmp_path: Path, m
     measure([Sample("alpha-x2", "a", path, touches=ALL_SIDES)], CLEAN, cache)
     written(path, texture(220, 221))
     measure([sample], CLEAN, cache)
-    assert len(measured) == len(list(cache.iterdir())) == 5
+    assert 2 * len(measured) == len(list(cache.iterdir())) == 10  # the classical and the learned part of each

@@ -225,11 +225,10 @@ class Model(NamedTuple):
         innocent: (k1,) bool, which classes were not upscaled.
         detection: (2,) slope and offset.
         tracer: weights (d, k2) and offsets (k2,).
-        enrolled: (k3,) columns of the tracer that belong to sources; others only span the space.
         temperature: on the tracer's scores.
-        middle: (k2,) scores in the middle of all sources' places.
-        whitener: (k2, k2).
-        centres: (k3, k2), places relative to that middle.
+        middle: (k2,) scores of the point midway between all sources.
+        whitener: (k2, j).
+        centres: (k2, j), places relative to that point.
         novelty: (3,) slopes and offset.
         router: weights (d, c) and offsets (c,), in log-likelihoods.
         condition: column of the router that belongs to the expert.
@@ -239,7 +238,6 @@ class Model(NamedTuple):
     innocent: jax.Array
     detection: jax.Array
     tracer: tuple[jax.Array, jax.Array]
-    enrolled: jax.Array
     temperature: jax.Array
     middle: jax.Array
     whitener: jax.Array
@@ -298,17 +296,15 @@ def model_of(reference: Reference, condition: str) -> Model:
     """
     expert, router = reference.experts["colour", condition], reference.routers["colour"]
     places, heat = expert.places, reference.router_temperatures["colour"]
-    middle = places.centres.mean(axis=0)  # places lie far from zero, where float32 has few digits left
     return Model(
         detector=_linear(expert.detector, expert.detection_temperature),
         innocent=jnp.asarray([is_innocent(name) for name in expert.detector.classes]),
         detection=_contrast(expert.detection, "upscaled"),
         tracer=_linear(expert.tracer, 1.0),
-        enrolled=jnp.asarray([expert.tracer.classes.index(name) for name in expert.sources], jnp.int32),
         temperature=jnp.float32(expert.temperature),
-        middle=jnp.asarray(np.linalg.solve(places.whitener.T, middle), jnp.float32),
+        middle=jnp.asarray(places.origin, jnp.float32),
         whitener=jnp.asarray(places.whitener, jnp.float32),
-        centres=jnp.asarray(places.centres - middle, jnp.float32),
+        centres=jnp.asarray(places.centres, jnp.float32),
         novelty=_contrast(expert.novelty, KNOWN),
         router=_linear(router, heat),
         condition=jnp.asarray(router.classes.index(condition)),
@@ -345,7 +341,7 @@ def tell(model: Model, vector: Float[Array, " d"]) -> Told:
     return Told(
         upscaled=model.detection[0] * (made - not_made) + model.detection[1],
         known=model.novelty[0] * jnp.sqrt(nearest) + model.novelty[1] * lead + model.novelty[2],
-        log_sources=jax.nn.log_softmax(model.temperature * trace[model.enrolled]),
+        log_sources=jax.nn.log_softmax(model.temperature * trace),
         routed=jax.nn.log_softmax(routes)[model.condition],
     )
 

@@ -9,6 +9,7 @@ from importlib import import_module
 from reports.commandline import choose_command
 
 COMMANDS = {
+    "train": ("train", "train the embedding that references are fitted with"),
     "fit": ("fit", "fit a reference from the data folder, our networks' outputs and further ones"),
     "render": ("render", "make networks' pictures of held-out photographs, for `evaluate`"),
     "evaluate": ("evaluate", "measure accuracy on folders of pictures, one folder a source"),
@@ -16,8 +17,11 @@ COMMANDS = {
     "calibration": ("calibration", "measure likelihood ratios and probabilities: cost, bounds, calibration, open set"),
     "area": ("area", "measure accuracy against the area of a picture, up to whole photographs"),
     "adversary": ("adversary", "hide upscaling and forge traces, and see what the tool says then"),
+    "ablation": ("ablation", "measure what each kind of features is worth, the embedding among them"),
     "innocents": ("innocents", "count false accusations of photographs that were never upscaled"),
     "leave-out": ("leave_out", "leave networks out of the gallery in turn, and see whether that is noticed"),
+    "enrolment": ("enrolment", "leave networks out, enrol them from a few pictures, and measure accuracy"),
+    "interpolation": ("interpolation", "measure whether plain enlargements are recognised as interpolated"),
     "fit-regions": ("fit_regions", "learn what a reference says on single tiles, so that parts of pictures are found"),
     "composites": ("composites", "measure what is found of patches that were upscaled"),
     "fit-parameters": ("fit_parameters", "fit what tells hyper-parameters as real numbers with intervals"),

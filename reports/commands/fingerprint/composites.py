@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from reports.commandline import ANSWERED, Parser, check_output, columns, emit, emit_json, positive_int
 from reports.commands.fingerprint.common import (
     Counter,
+    as_called,
     chosen_posts,
     deliver,
     make_room,
@@ -55,7 +56,7 @@ def main(argv: Sequence[str], prog: str) -> int:
         for post in posts:
             bar.say(post)
             answers += located(photographs, post, attributor, work, sides, bar.advance, everywhere=close)
-    about = {"photographs": len(photographs), "sides": sides, "everywhere": close}
+    about = {"command": as_called(prog, argv), "photographs": len(photographs), "sides": sides, "everywhere": close}
     report = {**origin(reference), **about, "composites": counted(answers)}
     deliver(report, options.out)
     if options.json:

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from reports.commandline import ANSWERED, Parser, check_output, emit, emit_json, positive_int
-from reports.commands.fingerprint.common import check_name, deliver, out_option, say
+from reports.commands.fingerprint.common import as_called, check_name, deliver, out_option, say
 from reports.commands.fingerprint.measuring import measure_all, measuring_options, plan_of
 
 
@@ -31,7 +31,13 @@ def main(argv: Sequence[str], prog: str) -> int:
     data = measure_all(plan)
     chosen = [name for name in STUDIES if not options.study or name in options.study]
     studies = {name: summary(data, told(data, name, options.mode, options.folds, say)) for name in chosen}
-    about = {"version": tool_version(), "features": FEATURES_ID, "mode": options.mode, "folds": options.folds}
+    about = {
+        "version": tool_version(),
+        "command": as_called(prog, argv),
+        "features": FEATURES_ID,
+        "mode": options.mode,
+        "folds": options.folds,
+    }
     drawn = {"copies": plan.copies, "seed": plan.seed, "conditions": [each.name for each in plan.conditions]}
     report = {**about, **drawn, "studies": studies}
     deliver(report, options.out)

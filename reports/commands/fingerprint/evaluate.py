@@ -7,6 +7,7 @@ from typing import Any
 from reports.commandline import ANSWERED, Parser, check_output, emit, emit_json, printable
 from reports.commands.fingerprint.common import (
     Counter,
+    as_called,
     chosen_posts,
     deliver,
     origin,
@@ -44,7 +45,7 @@ def main(argv: Sequence[str], prog: str) -> int:
         summaries = studies.evaluate_folder(
             options.folder, posts, true_scales(reference), options.reference, bar.say, bar.advance
         )
-    report = {**origin(reference), "folder": options.folder.name, "posts": summaries}
+    report = {**origin(reference), "command": as_called(prog, argv), "folder": options.folder.name, "posts": summaries}
     deliver(report, options.out)
     if options.json:
         emit_json(report)

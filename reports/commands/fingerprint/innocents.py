@@ -6,6 +6,7 @@ from pathlib import Path
 from reports.commandline import ANSWERED, Parser, check_output, columns, emit
 from reports.commands.fingerprint.common import (
     Counter,
+    as_called,
     chosen_posts,
     deliver,
     origin,
@@ -37,7 +38,7 @@ def main(argv: Sequence[str], prog: str) -> int:
     reference = load(options.reference)
     with Counter(len(posts) * items) as bar:
         corpora = studies.innocents(options.folds, posts, options.reference, bar.say, bar.advance)
-    deliver({**origin(reference), "corpora": corpora}, options.out)
+    deliver({**origin(reference), "command": as_called(prog, argv), "corpora": corpora}, options.out)
     head = ("CORPUS", "POST", "FALSELY ACCUSED", "INCONCLUSIVE (>= 256 PIXELS)")
     rows = [
         (corpus, post, _of(n["false_accusations"], n["images"]), _of(n["large_inconclusive"], n["large_images"]))

@@ -5,6 +5,7 @@ from typing import Any
 
 from reports.commandline import ANSWERED, Parser, check_output, columns, emit
 from reports.commands.fingerprint.common import (
+    as_called,
     check_name,
     deliver,
     make_room,
@@ -28,7 +29,9 @@ def main(argv: Sequence[str], prog: str) -> int:
     if options.out is not None:
         check_output("--out", options.out)
     import datasets
+    from fingerprint.attributor import tool_version
     from fingerprint.conditions import CONDITIONS
+    from fingerprint.features import features_id
     from fingerprint.fit import default_samples
     from fingerprint.sources import known_sources
     from fingerprint.studies import SIX, leave_out
@@ -46,7 +49,8 @@ def main(argv: Sequence[str], prog: str) -> int:
     cache = options.work / "features"
     found = leave_out(samples, sources, cache, networks, condition, say)
     mean = found.pop("mean_auroc")
-    deliver({"condition": condition.name, "mean_auroc": mean, "networks": found}, options.out)
+    about = {"version": tool_version(), "features": features_id(), "command": as_called(prog, argv)}
+    deliver({**about, "condition": condition.name, "mean_auroc": mean, "networks": found}, options.out)
     head = ("LEFT OUT", "AUROC", "NAMED", "UNKNOWN", "NOT UPSCALED", "RIGHT SCALE", "IMAGES", "MOSTLY NAMED AS")
     rows = [(name, *_left_out_cells(entry)) for name, entry in found.items()]
     emit(columns([head, *rows], right=set(range(1, 7))) + f"\n\nmean AUROC {mean:.3f}, {condition.name}")

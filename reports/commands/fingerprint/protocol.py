@@ -84,7 +84,9 @@ def _group(
     photographs = sum(map(len, paths.values()))
     with Counter(pictures.COPIES * photographs) as bar:
         bar.say(f"features of {whose}")
-        measured = pictures.gather(paths, lambda s: training_set.measure(s, CLEAN, cache, advance=bar.advance))
+        measured = pictures.gather(
+            paths, lambda s: training_set.measure(s, CLEAN, cache, learned=False, advance=bar.advance)
+        )
     if denoise is None:
         return Group(tuple(networks), measured)
     with Counter(photographs) as bar:
