@@ -52,8 +52,8 @@ def fit_places(of_means: np.ndarray, kept: np.ndarray | None = None) -> Places:
 
     Scores of means, less their average, are inner products of the means under the discriminant's own covariance; their
     eigenvectors give coordinates. Held-out scores, whose scatter this once was whitened by, come from discriminants
-    that each have an origin of their own: with thirty networks left out, ten at a time, ten enrolled from fifteen
-    clean pictures each were told among all with 0.70 then, with 0.86 now.
+    that each have an origin of their own: with the 26 published networks left out in three groups and enrolled from
+    fifteen clean pictures each, they were told among all with 0.70 then, with 0.86 now.
 
     Args:
         of_means: (k, k), see `Discriminant.of_means`.
