@@ -112,9 +112,9 @@ class Expert:
         """Compare n pictures with sources that a user enrolled, too.
 
         A user's source lies at the mean of its pictures' vectors. What its squared distance says is put beside the
-        scores of the reference's sources at the nearest of these. A picture that lies
-        nearest to a user's source is upscaled as far as the detector says so, or as far as it fits that source better
-        than photographs fit any, both equally likely beforehand: the detector never saw that source.
+        scores of the reference's sources at the nearest of these. A picture that lies nearest to a user's source is
+        upscaled as far as the detector says so, or as far as it fits that source better than photographs fit any, both
+        equally likely beforehand: the detector never saw that source.
 
         Args:
             scored: what `score` said.

@@ -60,7 +60,7 @@ class Plan:
 def default_samples(
     renders: Path, extra: Sequence[Path] = (), without: Sequence[str] = (), step: Callable[[str], None] = lambda _: None
 ) -> tuple[Sample, ...]:
-    """Gather the training pictures: published train splits, our networks' outputs, and innocents.
+    """Gather the training pictures: published train splits, our networks' outputs, innocents, and further folders.
 
     Args:
         renders: where outputs of our networks are kept, made where they are missing.

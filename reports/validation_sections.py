@@ -40,8 +40,8 @@ def study(studies: Studies, kind: str, write: Write) -> str:
     parts += [_one(found, write) for found in studies.shown(kind)]
     if parts:
         return "\n\n".join(parts)
-    made = f" (`{COMMANDS[kind]}`)"
-    return f"**No results.** The folder of results holds no file of this study{made}. Nothing is claimed."
+    made = COMMANDS[kind]
+    return f"**No results.** The folder of results holds no file of this study (`{made}`). Nothing is claimed."
 
 
 def _one(found: Found, write: Write) -> str:

@@ -4,8 +4,9 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from reports.commandline import ANSWERED, Parser, check_output, columns, emit, emit_json
+from reports.commandline import ANSWERED, Parser, check_output, emit, emit_json
 from reports.commands.fingerprint.common import as_called, check_name, deliver, make_room, out_option, say, work_option
+from reports.study_tables import share_cell, table
 
 CONDITIONS = ("clean", "jpeg-90", "jpeg-74", "jpeg-51", "webp", "resized")
 
@@ -52,34 +53,22 @@ def main(argv: Sequence[str], prog: str) -> int:
     if options.markdown is not None:
         from model_zoo.weights import write_atomically
 
-        write_atomically(options.markdown, _markdown(found).encode())
-    emit_json(report) if options.json else emit(_table(found))
+        write_atomically(options.markdown, (_table(found, markdown=True) + "\n").encode())
+    emit_json(report) if options.json else emit(_table(found, markdown=False))
     return ANSWERED
 
 
 _HEAD = ("condition", "features", "dimensions", "source", "scale", "zoo network", "upscaled (AUROC)")
 
 
-def _rows(found: Mapping[str, Mapping[str, Any]]) -> list[tuple[str, ...]]:
-    def share(entry: Mapping[str, Any]) -> str:
-        low, high = entry["interval"]
-        return f"{entry['share']:.3f} ({low:.3f}–{high:.3f})"
-
-    return [
-        (condition, name, str(entry["dimensions"]), share(entry["top1"]), share(entry["scale"]), share(entry["zoo"]))
+def _table(found: Mapping[str, Mapping[str, Any]], markdown: bool) -> str:
+    rows = [
+        (condition, name, str(entry["dimensions"]), *(share_cell(entry[key]) for key in ("top1", "scale", "zoo")))
         + (f"{entry['upscaled']:.4f}",)
         for condition, kinds in found.items()
         for name, entry in kinds.items()
     ]
-
-
-def _table(found: Mapping[str, Mapping[str, Any]]) -> str:
-    return columns([tuple(cell.upper() for cell in _HEAD), *_rows(found)], right=set(range(2, 7)))
-
-
-def _markdown(found: Mapping[str, Mapping[str, Any]]) -> str:
-    lines = [_HEAD, ("---", "---", *["---:"] * 5), *_rows(found)]
-    return "\n".join(f"| {' | '.join(cells)} |" for cells in lines) + "\n"
+    return table(_HEAD, rows, markdown)
 
 
 def _parser(prog: str) -> Parser:

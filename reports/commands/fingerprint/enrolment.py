@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from reports.commandline import ANSWERED, Parser, check_output, columns, emit, emit_json, positive_int
+from reports.commandline import ANSWERED, Parser, check_output, emit, emit_json, positive_int
 from reports.commands.fingerprint.common import (
     as_called,
     check_name,
@@ -12,6 +12,7 @@ from reports.commands.fingerprint.common import (
     say,
     work_option,
 )
+from reports.study_tables import share_cell, table
 
 
 def main(argv: Sequence[str], prog: str) -> int:
@@ -56,7 +57,7 @@ def main(argv: Sequence[str], prog: str) -> int:
         emit_json(report)
         return ANSWERED
     shares = [
-        (words, *(_cell(found[kind][key]) for kind in FEATURES))
+        (words, *(share_cell(found[kind][key]) for kind in FEATURES))
         for key, words in (
             ("enrolment", f"top-1 among {whole['sources']}"),
             ("top5", "top-5"),
@@ -64,14 +65,8 @@ def main(argv: Sequence[str], prog: str) -> int:
             ("others", "top-1 of the other published"),
         )
     ]
-    head = ("", *(kind.upper() for kind in FEATURES))
-    emit(columns([head, *shares, *by_network(found)], right={1, 2}))
+    emit(table(("", *FEATURES), [*shares, *by_network(found)], markdown=False))
     return ANSWERED
-
-
-def _cell(entry: dict) -> str:
-    low, high = entry["interval"]
-    return f"{entry['share']:.3f} ({low:.3f}–{high:.3f})"
 
 
 def _parser(prog: str) -> Parser:

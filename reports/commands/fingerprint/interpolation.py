@@ -2,8 +2,9 @@
 
 from collections.abc import Sequence
 
-from reports.commandline import ANSWERED, Parser, check_output, columns, emit, emit_json, positive_int
+from reports.commandline import ANSWERED, Parser, check_output, emit, emit_json, positive_int
 from reports.commands.fingerprint.common import Counter, as_called, deliver, origin, out_option, reference_option
+from reports.study_tables import share_cell, table
 
 
 def main(argv: Sequence[str], prog: str) -> int:
@@ -36,17 +37,15 @@ def main(argv: Sequence[str], prog: str) -> int:
     if options.json:
         emit_json(report)
         return ANSWERED
-    head = ("", "RECOGNISED", "PICTURES")
     rows = [("all", *_cells(found["interpolated"])), ("taken for a network's", *_cells(found["network"]))]
     rows += [(name, *_cells(entry)) for name, entry in found["by_kernel"].items()]
     rows += [(f"x{name}", *_cells(entry)) for name, entry in found["by_factor"].items()]
-    emit(columns([head, *rows], right={1, 2}))
+    emit(table(("", "recognised", "pictures"), rows, markdown=False))
     return ANSWERED
 
 
 def _cells(entry: dict) -> tuple[str, str]:
-    low, high = entry["interval"]
-    return f"{entry['share']:.3f} ({low:.3f}–{high:.3f})", str(entry["images"])
+    return share_cell(entry), str(entry["images"])
 
 
 def _parser(prog: str) -> Parser:
