@@ -10,14 +10,13 @@ from pathlib import Path
 
 import numpy as np
 
-import datasets
 import spectra
 from fingerprint.conditions import CLEAN, Condition
 from fingerprint.evaluate import share_of
 from fingerprint.expert import Expert, fit_expert
 from fingerprint.features import dimensions
 from fingerprint.fit import SHRINKAGE, detected_as, share, tracing_mask
-from fingerprint.samples import UNSEEN, Sample
+from fingerprint.samples import UNSEEN, Sample, published_tests
 from fingerprint.sources import Source
 from fingerprint.training_set import TrainingSet, measure
 
@@ -61,12 +60,7 @@ def enrolment(
         ValueError: a network has fewer pictures.
     """
     data = measure(samples, condition, cache)
-    tests = [
-        Sample(name, path.stem, path)
-        for name in sorted(set(data.labels) & set(datasets.published_sources()))
-        for path in datasets.published(name, "test")
-    ]
-    probe = measure(tests, condition, cache, fresh=True)
+    probe = measure(published_tests(data.labels.tolist()), condition, cache, fresh=True)
     away = np.isin(data.labels, list(networks))
     classical = np.arange(dimensions()) < spectra.DIMENSIONS
     out = {}

@@ -5,7 +5,7 @@ group, and a fold never splits a group.
 """
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -97,6 +97,15 @@ def source_samples(folder: Path, label: str, copies: int = 2) -> Iterator[Sample
     for path in map(Path, paths):
         border = borders.get(("train", path.stem))
         yield Sample(label, path.stem, path, touches=border.touches if border else frozenset(), copies=copies)
+
+
+def published_tests(names: Collection[str]) -> list[Sample]:
+    """List the test pictures of those published sources that are among some names, `original` left out."""
+    return [
+        Sample(name, path.stem, path)
+        for name in sorted(set(names) & set(datasets.published_sources()) - {ORIGINAL})
+        for path in datasets.published(name, "test")
+    ]
 
 
 def innocent_samples() -> Iterator[Sample]:

@@ -16,7 +16,7 @@ from fingerprint.expert import Expert, fit_expert, is_innocent
 from fingerprint.fit import SHRINKAGE, detected_as, share, tracing_mask
 from fingerprint.likelihood_ratios import auroc
 from fingerprint.reference import Thresholds
-from fingerprint.samples import FOLDS, UNSEEN, Sample, fold_of
+from fingerprint.samples import FOLDS, UNSEEN, Sample, fold_of, published_tests
 from fingerprint.sources import Source
 from fingerprint.training_set import TrainingSet, measure
 from fingerprint.validation import answer, choose_thresholds, held_out
@@ -133,13 +133,7 @@ def leave_out(
         its images that are named (always wrongly), called unknown, and given the right scale.
     """
     data = measure(samples, condition, cache)
-    tests = [
-        Sample(name, path.stem, path, copies=1)
-        for name in sorted(set(data.labels))
-        if name in datasets.published_sources()
-        for path in datasets.published(name, "test")
-    ]
-    probe = measure(tests, condition, cache, fresh=True)
+    probe = measure(published_tests(data.labels.tolist()), condition, cache, fresh=True)
     out = {}
     for name in networks:
         step(f"without {name}")
