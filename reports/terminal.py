@@ -155,7 +155,7 @@ def _worded(name: str, parameter: Parameter) -> str:
     if name == "log10_adversarial_weight":
         return _ranged(parameter, lambda value: f"about {10.0**value:.1g}", lambda value: f"{10.0**value:.1g}")
     if name.startswith("jpeg_quality"):
-        return _ranged(parameter, lambda value: f"quality {value:g}" if value < UNCODED else "none", lambda v: f"{v:g}")
+        return _ranged(parameter, lambda value: _quality(value, "quality "), _quality)
     return _value(parameter)
 
 
@@ -166,6 +166,10 @@ def _ranged(parameter: Parameter, told: Callable[[float], str], limit: Callable[
     if parameter.interval is None or parameter.interval[0] == parameter.interval[1]:
         return value
     return f"{value} ({limit(parameter.interval[0])} to {limit(parameter.interval[1])}{_level(parameter)})"
+
+
+def _quality(value: float, before: str = "") -> str:
+    return f"{before}{value:g}" if value < UNCODED else "none"
 
 
 def _level(parameter: Parameter) -> str:

@@ -149,7 +149,7 @@ def test_a_table_shows_them_only_where_they_are_known() -> None:
     assert lines[start + 1 : start + 5] == [
         "convolutions 16",
         "adversarial weight about 0.003 (0.001 to 0.01 at 90 %)",
-        "JPEG before none (62 to 100 at 90 %)",
+        "JPEG before none (62 to none at 90 %)",
         "JPEG after quality 88",
     ]
     stream = io.StringIO()
