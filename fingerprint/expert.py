@@ -59,7 +59,8 @@ class Expert:
         places: sources in the tracer's score space.
         novelty: known against unknown.
         match: known against innocent, by how well a picture fits the nearest source.
-        detection: upscaled against not upscaled, from the detector's two sums.
+        detection: upscaled against not upscaled, from the detector's two sums and from what `match` says for it: under
+            JPEG the detector alone takes 0.42 of one Real-ESRGAN network's held-out crops for photographs, 0.19 so.
         detection_temperature: factor on the detector's scores.
         heads: a model for each of `PARSED`, on both scores.
         size: (k1 + k2 + 1,) weights and offset of log10 of the parameter count.
@@ -100,7 +101,7 @@ class Expert:
         return Scored(
             tempered - np.asarray(logsumexp(tempered, axis=1, keepdims=True)),
             _log_ratio(self.novelty, told, KNOWN),
-            _log_ratio(self.detection, sums, "upscaled"),
+            _log_ratio(self.detection, _signs(sums, self.match, told), "upscaled"),
             {name: head.log_probabilities(both) for name, head in self.heads.items()},
             (both * self.size[:-1]).sum(axis=1) + self.size[-1],
             self.sources,
@@ -189,6 +190,14 @@ def detection_sum(classes: tuple[str, ...], log_likelihoods: np.ndarray) -> np.n
     innocent = np.array([is_innocent(name) for name in classes])
     made, not_made = (np.asarray(logsumexp(log_likelihoods[:, side], axis=1)) for side in (~innocent, innocent))
     return (made - not_made)[:, None]
+
+
+def _signs(sums: np.ndarray, match: Logistic, told: np.ndarray) -> np.ndarray:
+    """Return (n, 2): the detector's sums, and how far a picture fits a source better than photographs fit any.
+
+    That it fits none says nothing: an unknown network's pictures do not either.
+    """
+    return np.concatenate([sums, np.maximum(_log_ratio(match, told, KNOWN), 0)[:, None]], axis=1)
 
 
 def _log_ratio(model: Logistic, inputs: np.ndarray, positive: str) -> np.ndarray:
@@ -301,6 +310,8 @@ class _Builder:
         weights = balanced_weights(upscaled[calm], labels[calm])
         detection_temperature = fit_temperature(detect[calm], target[calm], weights)
         sums = detection_sum(detector.classes, detection_temperature * detect)
+        match = fit_match(trace, index, folds, self.of_means, upscaled == "not", asked)
+        signs = _signs(sums, match, self._told(trace, folds))
         judged = made & calm
         both = np.concatenate([detect, trace], axis=1)
         size, margin = _fit_size(both[made], labels[made], self.sources)
@@ -310,14 +321,21 @@ class _Builder:
             temperature=fit_temperature(trace[judged], index[judged], balanced_weights(labels[judged])),
             places=fit_places(_of_means(tracer)),
             novelty=fit_novelty(trace, index, folds, self.of_means, labels == ENLARGED, asked),
-            match=fit_match(trace, index, folds, self.of_means, upscaled == "not", asked),
-            detection=fit_logistic(sums[calm], upscaled[calm], weights, ridge=1e-5),
+            match=match,
+            detection=fit_logistic(signs[calm], upscaled[calm], weights, ridge=1e-5),
             detection_temperature=detection_temperature,
             heads={name: self._head(name, both, labels) for name in PARSED},
             size=size,
             size_margin=margin,
             support=(int((upscaled == "not").sum()), int((upscaled == "upscaled").sum()), int(made.sum())),
         )
+
+    def _told(self, trace: np.ndarray, folds: np.ndarray) -> np.ndarray:
+        """Return the (n, 2) measures of novelty, each sample's by the discriminant that never saw its fold."""
+        told = np.empty((len(trace), 2))
+        for fold in np.unique(folds).tolist():
+            told[folds == fold] = novelty(fit_places(self.of_means[fold]).squared_distances(trace[folds == fold]))
+        return told
 
     def _head(self, name: str, both: np.ndarray, labels: np.ndarray) -> Logistic:
         """Fit what tells a value; plain enlargements are known to be interpolation, at no scale that is enrolled."""

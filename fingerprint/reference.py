@@ -24,9 +24,9 @@ from fingerprint.openset import Places
 from fingerprint.sources import Source
 
 SHIPPED = Path(__file__).parent / "reference"
-FORMAT = 4
+FORMAT = 5
 _PLACES = {"whitener": np.float32, "origin": np.float64, "centres": np.float32}
-READABLE = (4,)  # 3 has no embedding
+READABLE = (5,)  # 4 detects by one sign, 3 has no embedding
 MODES = ("colour", "grey")
 UNEXPLAINED = math.log(100)
 EXTREME = 1000.0  # no log likelihood ratio lies beyond

@@ -20,6 +20,7 @@ from fingerprint.expert import (
     is_innocent,
     is_source,
 )
+from fingerprint.logistic import Logistic
 from fingerprint.reference import Thresholds
 from fingerprint.result import Priors
 from fingerprint.training_set import TrainingSet
@@ -105,6 +106,20 @@ def test_labels_are_sources_innocents_or_enlargements() -> None:
     assert [label for label in LABELS if is_source(label)] == list(SOURCES)
     assert [label for label in LABELS if is_innocent(label)] == list(INNOCENT)
     assert not is_source(ENLARGED) and not is_innocent(ENLARGED)
+
+
+def test_evidence_of_upscaling_grows_with_how_well_a_source_fits_and_never_shrinks() -> None:
+    full, _ = experts()
+    weights = np.zeros((2, 2))
+    weights[:, full.detection.classes.index("upscaled")] = 1.0
+    match = Logistic(("innocent", "known"), np.array([[0.0, -1.0], [0.0, 0.0]]), np.array([0.0, 3.0]))
+    made = replace(full, detection=replace(full.detection, weights=weights, offsets=np.zeros(2)), match=match)
+    fresh = training_set(seed=7)
+    detected, traced = (part.scores(fresh.features) for part in (full.detector, full.tracer))
+    sums = detection_sum(full.detector.classes, full.detection_temperature * detected.astype(np.float64))[:, 0]
+    far = np.sqrt(full.places.squared_distances(traced).min(axis=1))
+    assert (far < 3).any() and (far > 3).any()
+    np.testing.assert_allclose(made.score(detected, traced).upscaled, sums + np.maximum(3 - far, 0), atol=1e-9)
 
 
 def test_detection_sums_likelihoods_on_both_sides() -> None:

@@ -256,7 +256,7 @@ def told_apart() -> Reference:
         weights[:, classes.index("alpha-x2")] = direction * scale
         offsets[classes.index("alpha-x2")] = -middle * scale
         offsets[classes.index("original:scan")] = 0
-        detection = Logistic(("not", "upscaled"), np.array([[-0.5, 0.5]]), np.zeros(2))
+        detection = Logistic(("not", "upscaled"), np.array([[-0.5, 0.5], [0.0, 0.0]]), np.zeros(2))
         detector = Discriminant(classes, weights, offsets)
         experts[mode, name] = replace(expert, detector=detector, detection=detection, detection_temperature=1.0)
     return replace(made, experts=experts)
@@ -388,7 +388,7 @@ def test_an_upscaled_part_needs_every_condition_that_is_possible(tmp_path: Path)
     path = written(tmp_path / "a.png", pasted(texture(320, 480), rough(160, 192, seed=1), 96, 160))
     assert answer(Attributor(made, calibrations=calibrations), path).regions is not None
     other = made.experts["colour", "jpeg-96"]
-    never = replace(other, detection=Logistic(("not", "upscaled"), np.zeros((1, 2)), np.array([3.0, -3.0])))
+    never = replace(other, detection=Logistic(("not", "upscaled"), np.zeros((2, 2)), np.array([3.0, -3.0])))
     made = replace(made, experts={**made.experts, ("colour", "jpeg-96"): never})
     assert answer(Attributor(made, calibrations=calibrations), path).regions is None
 

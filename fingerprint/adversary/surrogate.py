@@ -223,13 +223,14 @@ class Model(NamedTuple):
     Attributes:
         detector: weights (d, k1) and offsets (k1,), in log-likelihoods.
         innocent: (k1,) bool, which classes were not upscaled.
-        detection: (2,) slope and offset.
+        detection: (3,) slopes and offset.
         tracer: weights (d, k2) and offsets (k2,).
         temperature: on the tracer's scores.
         middle: (k2,) scores of the point midway between all sources.
         whitener: (k2, j).
         centres: (k2, j), places relative to that point.
         novelty: (3,) slopes and offset.
+        match: (3,) slopes and offset.
         router: weights (d, c) and offsets (c,), in log-likelihoods.
         condition: column of the router that belongs to the expert.
     """
@@ -243,6 +244,7 @@ class Model(NamedTuple):
     whitener: jax.Array
     centres: jax.Array
     novelty: jax.Array
+    match: jax.Array
     router: tuple[jax.Array, jax.Array]
     condition: jax.Array
 
@@ -306,6 +308,7 @@ def model_of(reference: Reference, condition: str) -> Model:
         whitener=jnp.asarray(places.whitener, jnp.float32),
         centres=jnp.asarray(places.centres, jnp.float32),
         novelty=_contrast(expert.novelty, KNOWN),
+        match=_contrast(expert.match, KNOWN),
         router=_linear(router, heat),
         condition=jnp.asarray(router.classes.index(condition)),
     )
@@ -337,10 +340,11 @@ def tell(model: Model, vector: Float[Array, " d"]) -> Told:
     place = jnp.matmul(trace - model.middle, model.whitener, precision="highest")
     squared = jnp.square(place[None] - model.centres).sum(axis=-1)
     nearest, second = -jax.lax.top_k(-squared, 2)[0]
-    lead = jnp.log1p((second - nearest) / 2)
+    far, lead = jnp.sqrt(nearest), jnp.log1p((second - nearest) / 2)
+    known, match = (m[0] * far + m[1] * lead + m[2] for m in (model.novelty, model.match))
     return Told(
-        upscaled=model.detection[0] * (made - not_made) + model.detection[1],
-        known=model.novelty[0] * jnp.sqrt(nearest) + model.novelty[1] * lead + model.novelty[2],
+        upscaled=model.detection[0] * (made - not_made) + model.detection[1] * jax.nn.relu(match) + model.detection[2],
+        known=known,
         log_sources=jax.nn.log_softmax(model.temperature * trace),
         routed=jax.nn.log_softmax(routes)[model.condition],
     )
