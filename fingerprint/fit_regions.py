@@ -10,6 +10,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 from PIL import Image
@@ -17,9 +18,9 @@ from PIL import Image
 import datasets
 from fingerprint import regions
 from fingerprint.attributor import Attributor, is_grey
-from fingerprint.augment import ENLARGEMENT_KERNELS
+from fingerprint.augment import ENLARGEMENT_KERNELS, process
 from fingerprint.composites import Photograph, bases, generator, networks, spliced, upscaled
-from fingerprint.conditions import CONDITIONS, Condition
+from fingerprint.conditions import CLEAN, CONDITIONS, Condition
 from fingerprint.likelihood_ratios import auroc, cllr
 from fingerprint.localiser import Calibrations, Localiser
 from fingerprint.logistic import balanced_weights, fit_logistic
@@ -64,12 +65,21 @@ class Whole:
     group: str
     make: Callable[[], np.ndarray]
 
+    @property
+    def _towards(self) -> Literal["smaller", "larger", "any"]:
+        """Which way it may be resized and still be what it is."""
+        if self.kind != UPSCALED:
+            return "smaller"
+        return "larger" if self.label == ENLARGED else "any"
+
     def write(self, condition: Condition, folder: Path) -> Path:
         """Write it to a file in a condition, the same for the same folder and condition."""
         rng = generator("whole", self.label, self.group, condition.name)
         pixels = self.make()
         if condition.lowest is None or condition.highest is None:
             path = folder / "whole.png"
+            if condition != CLEAN:
+                pixels = process(pixels, condition, rng, towards=self._towards)
             Image.fromarray(pixels).save(path, compress_level=1)
             return path
         path = folder / "whole.jpg"

@@ -55,6 +55,7 @@ from fingerprint.regions import (
     tiles_inside,
 )
 from fingerprint.result import Region, RegionMap, Result, Verdict
+from fingerprint.samples import ENLARGED
 from spectra import TILE, tile_origins
 
 VALIDATOR = jsonschema.Draft202012Validator(
@@ -578,12 +579,23 @@ def test_false_parts_of_pictures_of_one_piece_are_looked_for_as_analysts_would(a
 
 def test_a_whole_picture_is_written_the_same_twice(tmp_path: Path) -> None:
     whole = fit_regions.Whole("photograph", "original:scan", "p", lambda: texture())
-    for condition in (CONDITIONS[0], CONDITIONS[4]):
+    seen = set()
+    for condition in CONDITIONS:
         first = read_evidence(whole.write(condition, tmp_path))
         second = read_evidence(whole.write(condition, tmp_path))
         np.testing.assert_array_equal(first.pixels, second.pixels)
+        seen.add(first.pixels.tobytes())
         if condition.lowest is not None and condition.highest is not None:
             assert condition.lowest <= (first.jpeg_quality or 0) <= condition.highest
+    assert len(seen) == len(CONDITIONS)
+
+
+def test_a_photograph_is_never_enlarged_and_an_enlargement_never_reduced(tmp_path: Path) -> None:
+    resized = next(condition for condition in CONDITIONS if condition.kind == "resized")
+    for kind, label, sign in (("photograph", "original:scan", -1), ("upscaled", ENLARGED, 1), ("spliced", "s", -1)):
+        for number in range(6):
+            whole = fit_regions.Whole(kind, label, f"p{number}", lambda: texture(200, 300))
+            assert sign * (read_evidence(whole.write(resized, tmp_path)).height - 200) > 0
 
 
 @pytest.mark.data("bsds500", "camera", "lossless", "published")
