@@ -62,7 +62,7 @@ def bm3d_denoiser() -> Denoiser:
     profile = bm3d.BM3DProfileLC()
     profile.nf = 0  # white noise
     profile.num_threads = 1
-    return lambda picture: bm3d.bm3d(picture, SIGMA, profile)
+    return lambda picture: np.asarray(bm3d.bm3d(picture, SIGMA, profile))
 
 
 def gather_residuals(
