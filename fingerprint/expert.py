@@ -8,11 +8,11 @@ import os
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
-from typing import Any
 
 import numpy as np
 from scipy.special import logsumexp
 
+from fingerprint.kinds import Kinds, fit_kinds, fit_temperature
 from fingerprint.lda import CrossFit, Discriminant, cross_fit
 from fingerprint.logistic import Logistic, balanced_weights, fit_logistic
 from fingerprint.openset import KNOWN, Places, fit_match, fit_novelty, fit_places, novelty
@@ -55,7 +55,7 @@ class Expert:
     Attributes:
         detector: discriminant over sources or groups of them, innocents and enlargements.
         tracer: discriminant over sources.
-        temperature: factor on the tracer's scores that makes them log-likelihoods.
+        kinds: what makes log-probabilities of the tracer's scores.
         places: sources in the tracer's score space.
         novelty: known against unknown.
         match: known against innocent, by how well a picture fits the nearest source.
@@ -70,7 +70,7 @@ class Expert:
 
     detector: Discriminant
     tracer: Discriminant
-    temperature: float
+    kinds: Kinds
     places: Places
     novelty: Logistic
     match: Logistic
@@ -94,12 +94,11 @@ class Expert:
             tracer_scores: (n, k2).
         """
         detect, trace = detector_scores.astype(np.float64), tracer_scores.astype(np.float64)
-        tempered = self.temperature * trace
         told = novelty(self.places.squared_distances(trace))
         sums = detection_sum(self.detector.classes, self.detection_temperature * detect)
         both = np.concatenate([detect, trace], axis=1)
         return Scored(
-            tempered - np.asarray(logsumexp(tempered, axis=1, keepdims=True)),
+            self.kinds.log_probabilities(trace),
             _log_ratio(self.novelty, told, KNOWN),
             _log_ratio(self.detection, _signs(sums, self.match, told), "upscaled"),
             {name: head.log_probabilities(both) for name, head in self.heads.items()},
@@ -130,10 +129,10 @@ class Expert:
         z = self.places.vectors(trace)
         shipped = self.places.squared_distances(trace)
         own = np.stack([_squared_from(vectors, z) for vectors in enrolled.values()], axis=1)
-        tempered = self.temperature * trace
+        shares = self.kinds.log_probabilities(trace)
         nearest = shipped.min(axis=1, keepdims=True)
-        beside = tempered.max(axis=1, keepdims=True) - self.temperature * (own - nearest) / 2
-        every = np.concatenate([tempered, beside], axis=1)
+        beside = shares.max(axis=1, keepdims=True) - self.kinds.temperature * (own - nearest) / 2
+        every = np.concatenate([shares, beside], axis=1)
         log_sources = every - np.asarray(logsumexp(every, axis=1, keepdims=True))
         fit = novelty(np.concatenate([shipped, np.maximum(own, 0)], axis=1))
         known = _log_ratio(self.novelty, fit, KNOWN)
@@ -206,19 +205,6 @@ def _log_ratio(model: Logistic, inputs: np.ndarray, positive: str) -> np.ndarray
     return log_p[:, k] - log_p[:, 1 - k]
 
 
-def fit_temperature(scores: np.ndarray, target: np.ndarray, weights: np.ndarray) -> float:
-    """Return the factor on scores that minimises the weighted cross-entropy of the right columns."""
-
-    def loss(log_factor: float) -> float:
-        scaled = np.exp(log_factor) * scores
-        return -(weights * (scaled[np.arange(len(scaled)), target] - logsumexp(scaled, axis=1))).sum()
-
-    from scipy.optimize import minimize_scalar  # slow to import, and only fitting needs it
-
-    best: Any = minimize_scalar(loss, bounds=(-5.0, 2.0), method="bounded")
-    return float(np.exp(best.x))
-
-
 def fit_expert(
     data: TrainingSet,
     sources: dict[str, Source],
@@ -235,7 +221,8 @@ def fit_expert(
         sources: what is known of each source among the labels.
         shrinkage: of the detector and of the tracer.
         traced_by: (d,) bool, the dimensions that the tracer uses, all by default.
-        shares: how much a label weighs in the discriminants' covariances, all the same by default.
+        shares: how much a label weighs in the discriminants' covariances, all the same by default; sources of one
+            scale, loss and weight are of one kind (`kinds`).
         grouped: the class that a label belongs to in the detector, itself by default.
         asked: the fold that what scores mean is learned from, all by default: features that were trained on the other
             folds' photographs are too sure of those. An expert without that fold learns from all it has.
@@ -258,7 +245,7 @@ def fit_expert(
         trace_scores[data.folds == fold] = part.scores(data.features[data.folds == fold])
     every = np.ones(len(data.labels), bool)
     of_means = {fold: _of_means(part) for fold, part in enumerate(trace.folds)}
-    build = _Builder(data, groups, detect, trace_scores, of_means, sources, asked)
+    build = _Builder(data, groups, detect, trace_scores, of_means, sources, shares, asked)
     jobs = [(detect.full, trace.full, every)]
     jobs += [(d, t, data.folds != f) for f, (d, t) in enumerate(zip(detect.folds, trace.folds, strict=True))]
     with ThreadPoolExecutor(os.cpu_count() or 1) as pool:
@@ -295,7 +282,12 @@ class _Builder:
     trace_scores: np.ndarray
     of_means: dict[int, np.ndarray]
     sources: dict[str, Source]
+    shares: Callable[[str], float]
     asked: int | None = None
+
+    def kind(self, name: str) -> str:
+        source = self.sources[name]
+        return f"{source.scale} {source.loss} {self.shares(name)}"
 
     def expert(self, detector: Discriminant, tracer: Discriminant, used: np.ndarray) -> Expert:
         labels, folds = self.data.labels[used], self.data.folds[used]
@@ -318,7 +310,7 @@ class _Builder:
         return Expert(
             detector=detector,
             tracer=tracer,
-            temperature=fit_temperature(trace[judged], index[judged], balanced_weights(labels[judged])),
+            kinds=fit_kinds(trace[judged], index[judged], [self.kind(name) for name in tracer.classes]),
             places=fit_places(_of_means(tracer)),
             novelty=fit_novelty(trace, index, folds, self.of_means, labels == ENLARGED, asked),
             match=match,

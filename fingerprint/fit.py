@@ -10,8 +10,9 @@ import numpy as np
 import datasets
 import spectra
 from fingerprint.conditions import CLEAN, CONDITIONS, Condition
-from fingerprint.expert import fit_expert, fit_temperature
+from fingerprint.expert import fit_expert
 from fingerprint.features import mode_mask
+from fingerprint.kinds import fit_temperature
 from fingerprint.lda import CrossFit, cross_fit
 from fingerprint.logistic import balanced_weights
 from fingerprint.reference import MODES, Reference, save

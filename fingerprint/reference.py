@@ -18,15 +18,17 @@ import numpy as np
 from fingerprint.conditions import CONDITIONS
 from fingerprint.expert import Expert
 from fingerprint.features import features_id
+from fingerprint.kinds import Kinds
 from fingerprint.lda import Discriminant
 from fingerprint.logistic import Logistic
 from fingerprint.openset import Places
 from fingerprint.sources import Source
 
 SHIPPED = Path(__file__).parent / "reference"
-FORMAT = 5
+FORMAT = 6
 _PLACES = {"whitener": np.float32, "origin": np.float64, "centres": np.float32}
-READABLE = (5,)  # 4 detects by one sign, 3 has no embedding
+_KINDS = ("of", "temperatures", "offsets")
+READABLE = (6,)  # 5 has one factor for all sources, 4 detects by one sign, 3 has no embedding
 MODES = ("colour", "grey")
 UNEXPLAINED = math.log(100)
 EXTREME = 1000.0  # no log likelihood ratio lies beyond
@@ -126,12 +128,14 @@ def save(reference: Reference, folder: Path) -> None:
             "match": _put(tensors, f"{prefix}.match", expert.match),
             "detection": _put(tensors, f"{prefix}.detection", expert.detection),
             "heads": {name: _put(tensors, f"{prefix}.head.{name}", head) for name, head in expert.heads.items()},
-            "temperature": expert.temperature,
+            "kinds": {name: getattr(expert.kinds, name) for name in ("between", "temperature")},
             "detection_temperature": expert.detection_temperature,
             "size_margin": expert.size_margin,
             "support": expert.support,
             "thresholds": asdict(reference.thresholds[mode, condition]),
         }
+        for name in _KINDS:
+            tensors[f"{prefix}.kinds.{name}"] = getattr(expert.kinds, name)
         for name, kind in _PLACES.items():
             tensors[f"{prefix}.{name}"] = getattr(expert.places, name).astype(kind)
         tensors[f"{prefix}.size"] = expert.size
@@ -212,7 +216,7 @@ class _Experts(Mapping):
             return Expert(
                 detector=_discriminant(arrays, f"{prefix}.detector", about["detector"]),
                 tracer=_discriminant(arrays, f"{prefix}.tracer", about["tracer"]),
-                temperature=about["temperature"],
+                kinds=Kinds(**about["kinds"], **{name: arrays[f"{prefix}.kinds.{name}"] for name in _KINDS}),
                 places=Places(*places),
                 novelty=_logistic(arrays, f"{prefix}.novelty", about["novelty"]),
                 match=_logistic(arrays, f"{prefix}.match", about["match"]),

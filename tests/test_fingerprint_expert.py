@@ -16,10 +16,10 @@ from fingerprint.expert import (
     averaged,
     detection_sum,
     fit_expert,
-    fit_temperature,
     is_innocent,
     is_source,
 )
+from fingerprint.kinds import fit_temperature
 from fingerprint.logistic import Logistic
 from fingerprint.reference import Thresholds
 from fingerprint.result import Priors
@@ -93,7 +93,7 @@ def test_what_scores_mean_is_learned_from_the_fold_that_features_were_not_traine
     scores = parts[2].tracer.scores(flattered.features[rows])
     target = np.searchsorted(honest.tracer.classes, data.labels[rows])
     best = fit_temperature(scores, target, np.ones(len(target)))
-    assert abs(np.log(honest.temperature / best)) < 0.01 < abs(np.log(every.temperature / best))
+    assert abs(np.log(honest.kinds.temperature / best)) < 0.01 < abs(np.log(every.kinds.temperature / best))
     np.testing.assert_array_equal(honest.tracer.weights, every.tracer.weights)
 
 
@@ -125,15 +125,6 @@ def test_evidence_of_upscaling_grows_with_how_well_a_source_fits_and_never_shrin
 def test_detection_sums_likelihoods_on_both_sides() -> None:
     given = np.log([[0.1, 0.2, 0.4, 0.4]])
     np.testing.assert_allclose(detection_sum(("a", "original:x", "original:y", "~b"), given), [[math.log(0.5 / 0.6)]])
-
-
-@pytest.mark.parametrize("factor", [0.2, 1.0, 3.0])
-def test_temperature_makes_scores_log_likelihoods(factor: float) -> None:
-    rng = np.random.default_rng(0)
-    true = rng.normal(0, 1.5, (20_000, 4))
-    drawn = (true + rng.gumbel(size=true.shape)).argmax(axis=1)  # a draw from the soft-max
-    # 20,000 draws settle the factor to about one part in a hundred.
-    assert fit_temperature(true / factor, drawn, np.ones(len(true))) == pytest.approx(factor, rel=0.05)
 
 
 def test_held_out_answers_come_from_the_folds_own_expert() -> None:

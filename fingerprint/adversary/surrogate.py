@@ -22,6 +22,7 @@ from fingerprint.attributor import FLATTEST, MAX_TILES
 from fingerprint.embedding.embedder import Embedder, load_embedder
 from fingerprint.embedding.network import Shape, Weights, moments, statistics
 from fingerprint.expert import is_innocent
+from fingerprint.kinds import Kinds
 from fingerprint.lda import Discriminant
 from fingerprint.logistic import Logistic
 from fingerprint.openset import KNOWN
@@ -217,6 +218,22 @@ def features(
 # Likelihood ratios
 
 
+class Sharpness(NamedTuple):
+    """The arrays of `fingerprint.kinds.Kinds`.
+
+    Attributes:
+        member: (g, k2) bool, which sources are of a kind.
+        temperatures: (g,) factor within each kind.
+        between: factor between kinds.
+        offsets: (g,) added to that.
+    """
+
+    member: jax.Array
+    temperatures: jax.Array
+    between: jax.Array
+    offsets: jax.Array
+
+
 class Model(NamedTuple):
     """An expert and its router as arrays; `model_of` makes it.
 
@@ -225,7 +242,7 @@ class Model(NamedTuple):
         innocent: (k1,) bool, which classes were not upscaled.
         detection: (3,) slopes and offset.
         tracer: weights (d, k2) and offsets (k2,).
-        temperature: on the tracer's scores.
+        kinds: what makes log-probabilities of the tracer's scores.
         middle: (k2,) scores of the point midway between all sources.
         whitener: (k2, j).
         centres: (k2, j), places relative to that point.
@@ -239,7 +256,7 @@ class Model(NamedTuple):
     innocent: jax.Array
     detection: jax.Array
     tracer: tuple[jax.Array, jax.Array]
-    temperature: jax.Array
+    kinds: "Sharpness"
     middle: jax.Array
     whitener: jax.Array
     centres: jax.Array
@@ -303,7 +320,7 @@ def model_of(reference: Reference, condition: str) -> Model:
         innocent=jnp.asarray([is_innocent(name) for name in expert.detector.classes]),
         detection=_contrast(expert.detection, "upscaled"),
         tracer=_linear(expert.tracer, 1.0),
-        temperature=jnp.float32(expert.temperature),
+        kinds=_sharpness(expert.kinds),
         middle=jnp.asarray(places.origin, jnp.float32),
         whitener=jnp.asarray(places.whitener, jnp.float32),
         centres=jnp.asarray(places.centres, jnp.float32),
@@ -328,6 +345,23 @@ def _contrast(model: Logistic, positive: str) -> jax.Array:
     return jnp.asarray([*slopes, offset], jnp.float32)
 
 
+def _sharpness(kinds: Kinds) -> Sharpness:
+    member = kinds.of[None] == np.arange(len(kinds.temperatures))[:, None]
+    return Sharpness(jnp.asarray(member), *(jnp.asarray(part, jnp.float32) for part in _factors(kinds)))
+
+
+def _factors(kinds: Kinds) -> tuple[np.ndarray, float, np.ndarray]:
+    return kinds.temperatures, kinds.between, kinds.offsets
+
+
+def _log_sources(kinds: Sharpness, trace: Float[Array, " k"]) -> Float[Array, " k"]:
+    """Return log-probabilities of the sources, as `Kinds.log_probabilities` does."""
+    sharpened = trace * (kinds.member * kinds.temperatures[:, None]).sum(axis=0)
+    sums = logsumexp(jnp.where(kinds.member, sharpened[None], -jnp.inf), axis=1)
+    among = jax.nn.log_softmax(kinds.between * sums / kinds.temperatures + kinds.offsets)
+    return sharpened + (kinds.member * (among - sums)[:, None]).sum(axis=0)
+
+
 def tell(model: Model, vector: Float[Array, " d"]) -> Told:
     """Say what an expert says of a feature vector, as `Expert.score` does.
 
@@ -345,7 +379,7 @@ def tell(model: Model, vector: Float[Array, " d"]) -> Told:
     return Told(
         upscaled=model.detection[0] * (made - not_made) + model.detection[1] * jax.nn.relu(match) + model.detection[2],
         known=known,
-        log_sources=jax.nn.log_softmax(model.temperature * trace),
+        log_sources=_log_sources(model.kinds, trace),
         routed=jax.nn.log_softmax(routes)[model.condition],
     )
 
