@@ -115,7 +115,9 @@ def save(reference: Reference, folder: Path) -> None:
         reference: what to write.
         folder: where to.
     """
-    from safetensors.numpy import save_file
+    from safetensors.numpy import save as packed
+
+    from model_zoo.weights import write_atomically
 
     tensors: dict[str, np.ndarray] = {}
     experts = {}
@@ -154,13 +156,9 @@ def save(reference: Reference, folder: Path) -> None:
     }
     text = json.dumps(about, indent=1, sort_keys=True, allow_nan=False)
     folder.mkdir(parents=True, exist_ok=True)
-    partial = folder / "reference.safetensors.partial"
     kept = {name: np.ascontiguousarray(tensor) for name, tensor in tensors.items() if name not in same}
-    save_file(kept, partial)
-    partial.replace(folder / "reference.safetensors")
-    partial = folder / "reference.json.partial"
-    partial.write_text(text + "\n")
-    partial.replace(folder / "reference.json")
+    write_atomically(folder / "reference.safetensors", packed(kept))
+    write_atomically(folder / "reference.json", (text + "\n").encode())
 
 
 def _same(tensors: dict[str, np.ndarray]) -> dict[str, str]:
