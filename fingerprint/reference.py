@@ -214,7 +214,7 @@ class _Experts(Mapping):
             return Expert(
                 detector=_discriminant(arrays, f"{prefix}.detector", about["detector"]),
                 tracer=_discriminant(arrays, f"{prefix}.tracer", about["tracer"]),
-                kinds=Kinds(**about["kinds"], **{name: arrays[f"{prefix}.kinds.{name}"] for name in _KINDS}),
+                kinds=_kinds(arrays, prefix, about["kinds"]),
                 places=Places(*places),
                 novelty=_logistic(arrays, f"{prefix}.novelty", about["novelty"]),
                 match=_logistic(arrays, f"{prefix}.match", about["match"]),
@@ -235,6 +235,11 @@ def _discriminant(arrays: _Tensors, prefix: str, classes: list[str]) -> Discrimi
         used = arrays[f"{prefix}.used"]
         weights, scale = _spread(weights, used), _spread(scale, used)
     return Discriminant(tuple(classes), weights, arrays[f"{prefix}.offsets"], scale if rounded else None)
+
+
+def _kinds(arrays: _Tensors, prefix: str, about: dict) -> Kinds:
+    of, temperatures, offsets = (arrays[f"{prefix}.kinds.{name}"] for name in _KINDS)
+    return Kinds(of, temperatures, about["between"], offsets, about["temperature"])
 
 
 def _spread(rows: np.ndarray, used: np.ndarray) -> np.ndarray:

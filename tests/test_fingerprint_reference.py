@@ -61,7 +61,9 @@ def test_what_is_saved_is_loaded(folder: Path) -> None:
         np.testing.assert_array_equal(loaded.routers[mode].weights, saved.routers[mode].weights)  # a power of two
     for key in saved.experts:
         before, after = saved.experts[key], loaded.experts[key]
-        assert (after.temperature, after.detection_temperature) == (before.temperature, before.detection_temperature)
+        assert after.detection_temperature == before.detection_temperature
+        for name, value in vars(before.kinds).items():
+            np.testing.assert_array_equal(getattr(after.kinds, name), value)
         assert (after.size_margin, after.support, after.sources) == (before.size_margin, before.support, before.sources)
         np.testing.assert_array_equal(after.size, before.size)
         np.testing.assert_allclose(after.places.whitener, before.places.whitener, rtol=1e-6)  # kept as float32

@@ -356,10 +356,10 @@ def _factors(kinds: Kinds) -> tuple[np.ndarray, float, np.ndarray]:
 
 def _log_sources(kinds: Sharpness, trace: Float[Array, " k"]) -> Float[Array, " k"]:
     """Return log-probabilities of the sources, as `Kinds.log_probabilities` does."""
-    sharpened = trace * (kinds.member * kinds.temperatures[:, None]).sum(axis=0)
+    sharpened = trace * jnp.where(kinds.member, kinds.temperatures[:, None], 0).sum(axis=0)
     sums = logsumexp(jnp.where(kinds.member, sharpened[None], -jnp.inf), axis=1)
     among = jax.nn.log_softmax(kinds.between * sums / kinds.temperatures + kinds.offsets)
-    return sharpened + (kinds.member * (among - sums)[:, None]).sum(axis=0)
+    return sharpened + jnp.where(kinds.member, (among - sums)[:, None], 0).sum(axis=0)
 
 
 def tell(model: Model, vector: Float[Array, " d"]) -> Told:
