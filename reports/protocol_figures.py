@@ -39,7 +39,7 @@ def draw_plane(plane: np.ndarray, made_by: Sequence[Network], suffix: str = ".pn
 
     def fill(figure: Any) -> None:
         left, right = figure.subplots(1, 2)
-        figure.subplots_adjust(left=0.01, right=0.99, top=0.93, bottom=0.14, wspace=0.03)
+        figure.subplots_adjust(left=0.01, right=0.99, top=0.93, bottom=0.17, wspace=0.03)
         _scattered(left, plane, [n.loss for n in made_by], [n.value("scale") for n in made_by], "loss and scale")
         _scattered(right, plane, [n.architecture for n in made_by], None, "architecture")
         figure.text(
@@ -63,7 +63,7 @@ def _scattered(axes: Any, plane: np.ndarray, colours: Sequence[str], markers: Se
         )  # fmt: skip
     axes.set(xticks=[], yticks=[])
     axes.set_title(f"by {title}")
-    axes.legend(loc="upper center", bbox_to_anchor=(0.5, -0.01), ncols=4, frameon=False, markerscale=1.6)
+    axes.legend(loc="upper left", bbox_to_anchor=(0.0, -0.01), ncols=3, frameon=False, markerscale=1.6)
 
 
 def draw_ratios(
@@ -138,7 +138,6 @@ def draw_called(networks: Sequence[Network], parsers: Mapping[str, Any], suffix:
             _bars(axes, networks, parsers[target]["called"], wanted)
             axes.set_title(f"called {'scale' if target == 'scale' else 'kind of loss'}", pad=30)
         panels[0].set_yticks(range(len(networks)), [f"{n.name} ({n.kind}, {n.value('scale')})" for n in networks])
-        panels[0].invert_yaxis()
         figure.text(0.01, 0.015, "Right answers have a black edge. Means over seeds.")
 
     return encoded((13, 0.27 * len(networks) + 1.7), suffix, fill)
@@ -153,5 +152,5 @@ def _bars(axes: Any, networks: Sequence[Network], called: Mapping[str, Any], wan
         rows = [k for k, network in enumerate(networks) if network.value(wanted) == value and shares[k] > 0]
         axes.barh(rows, shares[rows], left=start[rows], facecolor="none", edgecolor="black", height=0.8, linewidth=1.3)
         start += shares
-    axes.set(xlim=(0, 1), xlabel="share of pictures")
+    axes.set(xlim=(0, 1), ylim=(len(networks) - 0.4, -0.6), xlabel="share of pictures")
     axes.legend(loc="lower center", bbox_to_anchor=(0.5, 1.0), ncols=4, frameon=False)
