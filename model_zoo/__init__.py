@@ -11,26 +11,28 @@ if TYPE_CHECKING:
     from model_zoo.evaluation import set5_psnr
     from model_zoo.functional import Functional, build, count_parameters, initialise
     from model_zoo.imports import load_published
+    from model_zoo.loop import NonFiniteLossError, Progress
     from model_zoo.losses.spec import LossSpec, parse_loss
     from model_zoo.manifests import SHIPPED, Manifest, list_networks
     from model_zoo.metrics import psnr_luma
     from model_zoo.network import Network, load
     from model_zoo.registry import ARCHITECTURES, Registry
     from model_zoo.runs import run
-    from model_zoo.training import NonFiniteLossError, Progress, train, train_seeds
+    from model_zoo.training import train, train_seeds
 
 _HOMES = {
     "config": ("TrainConfig",),
     "evaluation": ("set5_psnr",),
     "functional": ("Functional", "build", "count_parameters", "initialise"),
     "imports": ("load_published",),
+    "loop": ("NonFiniteLossError", "Progress"),
     "losses.spec": ("LossSpec", "parse_loss"),
     "manifests": ("Manifest", "SHIPPED", "list_networks"),
     "metrics": ("psnr_luma",),
     "network": ("Network", "load"),
     "registry": ("ARCHITECTURES", "Registry"),
     "runs": ("run",),
-    "training": ("NonFiniteLossError", "Progress", "train", "train_seeds"),
+    "training": ("train", "train_seeds"),
 }
 _HOME_OF = {name: module for module, names in _HOMES.items() for name in names}
 

@@ -22,7 +22,7 @@ from typing import Literal
 
 import jax
 
-Convolution = Literal["native", "tuned"]
+Convolution = Literal["native", "tuned", "products"]
 Seeds = Literal["vmap", "sequential"]
 
 
@@ -32,7 +32,8 @@ class Plan:
 
     Attributes:
         convolution: `native` is XLA's convolution; `tuned` is the same until it is differentiated, and then equal up to
-            rounding (and the same bits every time), see :mod:`model_zoo.convolution`.
+            rounding (and the same bits every time), see :mod:`model_zoo.convolution`; `products` are matrix products,
+            see :mod:`model_zoo.products`.
         steps_per_dispatch: training steps that one call of the jitted function takes (1: no scan).
         seeds: whether runs that differ by seed alone are trained in one program (`vmap`) or one after another.
     """
@@ -44,6 +45,7 @@ class Plan:
 
 _CPU = Plan(convolution="tuned", steps_per_dispatch=1)
 _ACCELERATOR = Plan(convolution="native", steps_per_dispatch=20, seeds="vmap")
+_SCANNED: contextvars.ContextVar[int | None] = contextvars.ContextVar("scanned", default=None)
 _OVERRIDE: contextvars.ContextVar[Convolution | None] = contextvars.ContextVar("convolution", default=None)
 
 
@@ -57,8 +59,29 @@ def plan(backend: str | None = None) -> Plan:
         The plan for it.
     """
     chosen = _CPU if (backend or jax.default_backend()) == "cpu" else _ACCELERATOR
-    convolution = _OVERRIDE.get()
-    return chosen if convolution is None else dataclasses.replace(chosen, convolution=convolution)
+    convolution, steps = _OVERRIDE.get() or chosen.convolution, _SCANNED.get() or chosen.steps_per_dispatch
+    return dataclasses.replace(chosen, convolution=convolution, steps_per_dispatch=steps)
+
+
+@contextlib.contextmanager
+def scanning(steps: int) -> Iterator[None]:
+    """Lays work out such that up to so many steps are one program, whatever the backend.
+
+    On a CPU convolutions are then matrix products, which keep their speed inside a scan.
+
+    Args:
+        steps: training steps that one call takes.
+
+    Yields:
+        Nothing.
+    """
+    convolution: Convolution = "products" if plan().convolution == "tuned" else plan().convolution
+    token = _SCANNED.set(steps)
+    try:
+        with using(convolution):
+            yield
+    finally:
+        _SCANNED.reset(token)
 
 
 @contextlib.contextmanager

@@ -7,7 +7,7 @@ import dataclasses
 import hashlib
 import json
 import shlex
-from typing import Literal
+from typing import ClassVar, Literal
 
 from model_zoo.discriminators import DISCRIMINATORS
 from model_zoo.losses.spec import parse_loss
@@ -50,6 +50,8 @@ class TrainConfig:
         log_every: steps between two looks at the loss.
         checkpoint_every: steps between two checkpoints.
     """
+
+    command_words: ClassVar[str] = "whorl zoo train"
 
     name: str
     architecture: str = "edsr"
@@ -134,7 +136,7 @@ class TrainConfig:
             if value != field.default or field.name in ("architecture", "scale", "seed", "steps"):
                 words = value if isinstance(value, tuple) else (str(value),)
                 options.append(" ".join([f"--{field.name.replace('_', '-')}", *map(shlex.quote, words)]))
-        return " ".join(["whorl zoo train", *options])
+        return " ".join([self.command_words, *options])
 
 
 def canonical_json(value: object) -> str:

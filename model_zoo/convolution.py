@@ -15,6 +15,7 @@ import numpy as np
 from jaxtyping import Array, Float
 
 from model_zoo import backend
+from model_zoo.products import product_convolution
 
 Padding = Literal["SAME", "VALID"] | int
 
@@ -73,6 +74,8 @@ def convolve(
     """
     height, width, _, _ = kernel.shape
     margins = {"SAME": (height // 2, width // 2), "VALID": (0, 0)}.get(str(padding)) or (int(padding),) * 2
+    if backend.plan().convolution == "products" and height == width and height % 2:
+        return product_convolution(images, kernel, stride, margins[0])
     plain = stride > 1 or padding != "SAME" or height != width or height == 1 or not height % 2
     if plain or backend.plan().convolution == "native":
         pads = [(margin, margin) for margin in margins]

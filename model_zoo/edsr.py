@@ -11,6 +11,7 @@ from jaxtyping import Array, Float
 
 from model_zoo.layers import Conv
 from model_zoo.subpixel import colour_mean, enlarge, factors_of, sub_pixel_layers
+from model_zoo.taps import tap
 
 
 class ResidualBlock(nnx.Module):
@@ -78,4 +79,4 @@ class EDSR(nnx.Module):
         for block in self.blocks:
             hidden = block(hidden)
         hidden = features + self.body(hidden)
-        return self.tail(enlarge(hidden, self.up, self.factors)) + mean
+        return self.tail(enlarge(tap(hidden), self.up, self.factors)) + mean

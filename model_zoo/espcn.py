@@ -13,6 +13,7 @@ from flax import nnx
 from jaxtyping import Array, Float
 
 from model_zoo.layers import Conv, depth_to_space
+from model_zoo.taps import tap
 
 
 class ESPCN(nnx.Module):
@@ -79,5 +80,5 @@ class ESPCN(nnx.Module):
         hidden = images
         for layer in hidden_layers:
             hidden = act(layer(hidden))
-        large = depth_to_space(last(hidden), self.scale)
+        large = depth_to_space(last(tap(hidden)), self.scale)
         return jnp.tanh(large) if self.bounded else large

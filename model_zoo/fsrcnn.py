@@ -13,6 +13,7 @@ from flax import nnx
 from jaxtyping import Array, Float
 
 from model_zoo.layers import Conv, Deconv, PReLU, depth_to_space
+from model_zoo.taps import tap
 
 _HE = 2.0  # variance gain for rectified layers
 _LEAK = 0.25  # what is left of the start's weights from the carried channel to the others
@@ -105,7 +106,7 @@ class FSRCNN(nnx.Module):
         hidden = images
         for layer, slope in zip(self.layers, self.slopes, strict=True):
             hidden = slope(layer(hidden))
-        return self.enlarge(hidden)
+        return self.enlarge(tap(hidden))
 
     def _begin_as_bicubic(self) -> None:
         """Lets the first channel carry luma to a bicubic kernel, or to a sub-pixel layer that repeats it."""

@@ -17,6 +17,7 @@ from jaxtyping import Array, Float
 
 from model_zoo.blocks import ContrastAttention
 from model_zoo.layers import Conv, depth_to_space
+from model_zoo.taps import tap
 
 _leaky = functools.partial(jax.nn.leaky_relu, negative_slope=0.05)
 
@@ -98,4 +99,4 @@ class IMDN(nnx.Module):
             hidden = block(hidden)
             gathered.append(hidden)
         hidden = self.lr_conv(_leaky(self.c(jnp.concatenate(gathered, axis=-1)))) + first
-        return depth_to_space(self.upsampler(hidden), self.scale) / self.value_range
+        return depth_to_space(self.upsampler(tap(hidden)), self.scale) / self.value_range

@@ -55,6 +55,8 @@ class Manifest:
         adversarial_weight: weight of the adversarial loss; None if there is none.
         recipe: the training recipe's name; empty if it has none.
         seconds: how long it was trained; None if not known.
+        teacher: the network it learnt from, or what kind of teacher; None if from none.
+        method: how it learnt from it; None likewise.
     """
 
     name: str
@@ -83,6 +85,8 @@ class Manifest:
     adversarial_weight: float | None = None
     recipe: str = ""
     seconds: float | None = None
+    teacher: str | None = None
+    method: str | None = None
 
     def __post_init__(self) -> None:
         """Refuses what no network can be.

@@ -16,6 +16,7 @@ from model_zoo.attention import in_parts
 from model_zoo.edsr import ResidualBlock
 from model_zoo.layers import Conv
 from model_zoo.subpixel import colour_mean, enlarge, factors_of, sub_pixel_layers
+from model_zoo.taps import tap
 
 _BUCKETS = 128  # at most, as in the authors' code
 _SURE: dict[str, Any] = {"unique_indices": True, "mode": "promise_in_bounds"}  # what is true of a permutation
@@ -275,4 +276,4 @@ class NLSN(nnx.Module):
         for block in self.blocks:
             hidden = block(hidden)
         hidden = features + self.body(hidden)
-        return self.tail(enlarge(hidden, self.up, self.factors)) + mean
+        return self.tail(enlarge(tap(hidden), self.up, self.factors)) + mean

@@ -12,6 +12,7 @@ from jaxtyping import Array, Float
 from model_zoo.attention import ChannelAttention
 from model_zoo.layers import Conv
 from model_zoo.subpixel import colour_mean, enlarge, factors_of, sub_pixel_layers
+from model_zoo.taps import tap
 
 
 class ChannelAttentionBlock(nnx.Module):
@@ -99,4 +100,4 @@ class RCAN(nnx.Module):
         for group in self.groups:
             hidden = group(hidden)
         hidden = features + self.body(hidden)
-        return self.tail(enlarge(hidden, self.up, self.factors)) + mean
+        return self.tail(enlarge(tap(hidden), self.up, self.factors)) + mean

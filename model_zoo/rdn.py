@@ -12,6 +12,7 @@ from jaxtyping import Array, Float
 
 from model_zoo.layers import Conv
 from model_zoo.subpixel import enlarge, factors_of
+from model_zoo.taps import tap
 
 
 class ResidualDenseBlock(nnx.Module):
@@ -93,4 +94,4 @@ class RDN(nnx.Module):
             hidden = block(hidden)
             outputs.append(hidden)
         hidden = features + self.body(self.fuse(jnp.concatenate(outputs, axis=-1)))
-        return self.tail(enlarge(hidden, self.up, self.factors))
+        return self.tail(enlarge(tap(hidden), self.up, self.factors))

@@ -16,6 +16,7 @@ from jaxtyping import Array, Float
 
 from model_zoo.blocks import EnhancedSpatialAttention
 from model_zoo.layers import Conv, depth_to_space
+from model_zoo.taps import tap
 
 _leaky = functools.partial(jax.nn.leaky_relu, negative_slope=0.05)
 
@@ -95,4 +96,4 @@ class RLFN(nnx.Module):
         first = hidden = self.fea_conv(images * self.value_range)
         for block in self.blocks:
             hidden = block(hidden)
-        return depth_to_space(self.upsampler(self.lr_conv(hidden) + first), self.scale) / self.value_range
+        return depth_to_space(self.upsampler(tap(self.lr_conv(hidden) + first)), self.scale) / self.value_range

@@ -18,6 +18,7 @@ from jaxtyping import Array, Float
 
 from model_zoo.blocks import enlarge_nearest, space_to_depth
 from model_zoo.layers import Conv
+from model_zoo.taps import tap
 
 _leaky = functools.partial(jax.nn.leaky_relu, negative_slope=0.2)
 _RESIDUAL = 0.2  # share of a residual that is added, in dense blocks and around three of them
@@ -135,7 +136,7 @@ class RRDBNet(nnx.Module):
         first = hidden = self.conv_first(self._packed(images))
         for block in self.body:
             hidden = block(hidden)
-        hidden = first + self.conv_body(hidden)
+        hidden = tap(first + self.conv_body(hidden))
         for factor, layer in zip(self.factors, self.conv_up, strict=True):
             hidden = _leaky(layer(enlarge_nearest(hidden, factor)))
         large = self.conv_last(_leaky(self.conv_hr(hidden)))

@@ -16,10 +16,11 @@ import datasets
 from model_zoo.config import TrainConfig, canonical_json
 from model_zoo.evaluation import bicubic, set5_psnr
 from model_zoo.functional import Functional, Params, as_float32, count_parameters, skeleton
+from model_zoo.loop import Progress
 from model_zoo.losses.spec import parse_loss
 from model_zoo.manifests import Manifest, find_manifest, list_networks, weights_path
 from model_zoo.network import Network, load
-from model_zoo.training import Progress, start, train
+from model_zoo.training import start, train
 from model_zoo.weights import encode_weights, write_atomically
 
 _HALF_COST = 0.005  # dB on Set5 that storing float16 may cost
@@ -65,20 +66,32 @@ def run(
     parent = None if config.warm_start is None else find_parent(config.warm_start, root)
     corpus = datasets.training_set(config.data)
     folder = run_folder(config, root)
+    bank = open_run(config, corpus, folder)
+    log = MetricsLog(folder / "metrics.jsonl", report)
+    job = start(config, devices, parent=None if parent is None else load(str(parent)).params)
+    function, params = train(config, bank, folder / "checkpoints", report=log, job=job)
+    return export(config, function, params, folder, seconds=log.seconds, parent=parent and parent.stem)
+
+
+def open_run(config: TrainConfig, corpus: datasets.Corpus, folder: Path) -> datasets.PatchBank:
+    """Writes down what a run is, or checks that it is still the same, and makes its pairs of patches.
+
+    Args:
+        config: the run.
+        corpus: its pictures.
+        folder: its folder, made if need be.
+
+    Returns:
+        The bank.
+
+    Raises:
+        ValueError: if the pictures are not those the run began with.
+        OSError: if the folder cannot be written.
+    """
     folder.mkdir(parents=True, exist_ok=True)
     _describe(config, corpus, folder / "run.json")
     pictures = [datasets.read_evidence(path).pixels for path in corpus]
-    bank = datasets.PatchBank(pictures, config.patch, config.scale, config.degradation, seed=config.seed)
-    log = MetricsLog(folder / "metrics.jsonl")
-
-    def tell(progress: Progress) -> None:
-        log(progress)
-        if report is not None:
-            report(progress)
-
-    job = start(config, devices, parent=None if parent is None else load(str(parent)).params)
-    function, params = train(config, bank, folder / "checkpoints", report=tell, job=job)
-    return export(config, function, params, folder, seconds=log.seconds, parent=parent and parent.stem)
+    return datasets.PatchBank(pictures, config.patch, config.scale, config.degradation, seed=config.seed)
 
 
 def find_parent(name: str, root: Path) -> Path:
@@ -113,6 +126,9 @@ def export(
     *,
     seconds: float | None = None,
     parent: str | None = None,
+    corpus: datasets.Corpus | None = None,
+    teacher: str | None = None,
+    method: str | None = None,
 ) -> tuple[Path, Manifest]:
     """Scores a trained network and writes its weights and manifest.
 
@@ -126,11 +142,14 @@ def export(
         folder: the run's folder.
         seconds: how long the training took.
         parent: name of the network it started from.
+        corpus: the pictures, if they are not those that the config's `data` names.
+        teacher: what it learnt from.
+        method: how.
 
     Returns:
         The path of the weights and the manifest.
     """
-    corpus, spec = datasets.training_set(config.data), parse_loss(config.loss)
+    corpus, spec = corpus or datasets.training_set(config.data), parse_loss(config.loss)
     dtype, quality = _score(function, params)
     content = encode_weights(
         params, architecture=config.architecture, scale=config.scale, config=config.network(), dtype=dtype
@@ -160,6 +179,8 @@ def export(
         seconds=seconds,
         recipe=spec.recipe or "",
         adversarial_weight=spec.adversarial_weight or None,
+        teacher=teacher,
+        method=method,
     )
     path = folder / f"{config.name}.safetensors"
     write_atomically(path, content)
@@ -186,9 +207,9 @@ def _score(function: Functional, params: Params) -> tuple[Literal["float16", "fl
 class MetricsLog:
     """A file of one JSON object a log boundary; after a resumed run it reads as if never interrupted."""
 
-    def __init__(self, path: Path) -> None:
-        """Remembers where; nothing is written yet."""
-        self._path = path
+    def __init__(self, path: Path, report: Callable[[Progress], None] | None = None) -> None:
+        """Remembers where, and who else is told; nothing is written yet."""
+        self._path, self._report = path, report
         self._begun = False
         self._clock = time.perf_counter()
         self.seconds = 0.0
@@ -207,6 +228,8 @@ class MetricsLog:
         line = {"step": progress.step, "loss": progress.loss, **progress.terms, "seconds": round(self.seconds, 2)}
         with self._path.open("a", encoding="utf-8") as file:
             file.write(canonical_json(line) + "\n")
+        if self._report is not None:
+            self._report(progress)
 
 
 def _whole(line: str) -> dict | None:

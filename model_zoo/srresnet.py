@@ -16,6 +16,7 @@ from jaxtyping import Array, Float
 
 from model_zoo.blocks import resize_bilinear
 from model_zoo.layers import Conv, depth_to_space
+from model_zoo.taps import tap
 
 _leaky = functools.partial(jax.nn.leaky_relu, negative_slope=0.1)
 _GAIN = 2.0 * 0.1**2  # He's variance at a tenth of its deviation, BasicSR's start
@@ -90,6 +91,7 @@ class SRResNet(nnx.Module):
         hidden = _leaky(self.conv_first(images))
         for block in self.body:
             hidden = block(hidden)
+        hidden = tap(hidden)
         for factor, layer in zip(self.factors, self.upconv, strict=True):
             hidden = _leaky(depth_to_space(layer(hidden), factor))
         residual = self.conv_last(_leaky(self.conv_hr(hidden)))

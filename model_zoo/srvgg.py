@@ -14,6 +14,7 @@ from jaxtyping import Array, Float
 
 from model_zoo.blocks import enlarge_nearest
 from model_zoo.layers import Conv, PReLU, depth_to_space
+from model_zoo.taps import tap
 
 
 class SRVGGNetCompact(nnx.Module):
@@ -62,6 +63,8 @@ class SRVGGNetCompact(nnx.Module):
             High resolution, nominally in [0, 1] (not clipped).
         """
         hidden = images
-        for layer in self.body:
+        *features, last = self.body
+        for layer in features:
             hidden = layer(hidden)
+        hidden = last(tap(hidden))
         return depth_to_space(hidden, self.scale) + enlarge_nearest(images, self.scale)

@@ -107,7 +107,7 @@ class Recipe:
             return total, (estimate, terms)
 
         (total, (estimate, terms)), slopes = jax.value_and_grad(objective, has_aux=True)(state.params)
-        params, moments = _update(self._optimiser(), slopes, state.optimiser, state.params)
+        params, moments = update(self._optimiser(), slopes, state.optimiser, state.params)
         metrics = {"loss": total, **terms}
         critic, critic_moments = state.critic, state.critic_optimiser
         if self.critic is not None:
@@ -148,14 +148,14 @@ class Recipe:
             return discriminator_loss(kind, self._judge(params, fake), self._judge(params, high))
 
         loss, slopes = jax.value_and_grad(objective)(state.critic)
-        params, moments = _update(self._critic_optimiser(), slopes, state.critic_optimiser, state.critic)
+        params, moments = update(self._critic_optimiser(), slopes, state.critic_optimiser, state.critic)
         return critic.refresh(params), moments, loss
 
     def _optimiser(self) -> optax.GradientTransformation:
-        return _adam(self.config, self.config.learning_rate)
+        return make_optimiser(self.config)
 
     def _critic_optimiser(self) -> optax.GradientTransformation:
-        return _adam(self.config, self.config.discriminator_rate or self.config.learning_rate)
+        return make_optimiser(self.config, self.config.discriminator_rate)
 
 
 def schedule(config: TrainConfig, rate: float) -> optax.Schedule:
@@ -180,14 +180,32 @@ def schedule(config: TrainConfig, rate: float) -> optax.Schedule:
     return optax.join_schedules([optax.linear_schedule(0.0, rate, config.warmup), main], [config.warmup])
 
 
-def _adam(config: TrainConfig, rate: float) -> optax.GradientTransformation:
-    adam = optax.adam(schedule(config, rate))
+def make_optimiser(config: TrainConfig, rate: float | None = None) -> optax.GradientTransformation:
+    """Makes a run's optimiser: Adam under the run's schedule, with its bound on the gradient's norm.
+
+    Args:
+        config: the run.
+        rate: the learning rate at its height; None for the run's.
+
+    Returns:
+        The optimiser.
+    """
+    adam = optax.adam(schedule(config, rate or config.learning_rate))
     return optax.chain(optax.clip_by_global_norm(config.clip), adam) if config.clip else adam
 
 
-def _update(
-    optimiser: optax.GradientTransformation, slopes: Params, moments: Any, params: Params
-) -> tuple[Params, Any]:
+def update(optimiser: optax.GradientTransformation, slopes: Params, moments: Any, params: Params) -> tuple[Params, Any]:
+    """Lets an optimiser change parameters.
+
+    Args:
+        optimiser: of the run.
+        slopes: the loss's derivative by them.
+        moments: the optimiser's state.
+        params: the parameters.
+
+    Returns:
+        The parameters and the optimiser's state after it.
+    """
     with jax.numpy_dtype_promotion("standard"), jax.numpy_rank_promotion("allow"):  # optax itself mixes them
         updates, moments = optimiser.update(slopes, moments, params)
         return cast(Params, optax.apply_updates(params, updates)), moments

@@ -16,7 +16,13 @@ import sys
 import threading
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+from model_zoo.config import TrainConfig
+from model_zoo.distillation.config import DistilConfig
+
+if TYPE_CHECKING:
+    from model_zoo.loop import Progress
 
 Say = Callable[..., None]
 
@@ -82,11 +88,9 @@ def _serve(order: dict[str, Any], root: Path, say: Say) -> None:
     import jax
 
     from model_zoo.claims import claim, finished
-    from model_zoo.config import TrainConfig
-    from model_zoo.runs import run
 
     order["options"] = tuple(order["options"])
-    config = TrainConfig(**order)
+    config = (DistilConfig if "method" in order else TrainConfig)(**order)
     try:
         with claim(config, root) as free:
             if not free:
@@ -95,7 +99,7 @@ def _serve(order: dict[str, Any], root: Path, say: Say) -> None:
             if finished(config, root) is not None:
                 say("there")
                 return
-            run(config, root, report=lambda seen: say("step", step=seen.step, steps=seen.steps, loss=seen.loss))
+            _train(config, root, lambda seen: say("step", step=seen.step, steps=seen.steps, loss=seen.loss))
         say("trained")
     except (ValueError, OSError) as error:
         say("failed", reason=" ".join(str(error).split()))
@@ -105,6 +109,18 @@ def _serve(order: dict[str, Any], root: Path, say: Say) -> None:
         if resource.getrusage(resource.RUSAGE_SELF).ru_maxrss > _ROOMY:  # else the next run finds them compiled
             jax.clear_caches()
         gc.collect()
+
+
+def _train(config: TrainConfig, root: Path, report: Callable[["Progress"], None]) -> None:
+    """Trains one run, whatever its kind."""
+    if isinstance(config, DistilConfig):
+        from model_zoo.distillation.runs import distil
+
+        distil(config, root, report=lambda stage, seen: report(seen))
+        return
+    from model_zoo.runs import run
+
+    run(config, root, report=report)
 
 
 if __name__ == "__main__":

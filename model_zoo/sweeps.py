@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any, Literal, NoReturn
 
 from model_zoo.config import TrainConfig
+from model_zoo.distillation.config import DistilConfig
 from model_zoo.registry import ARCHITECTURES
 
 SHIPPED = Path(__file__).parent / "sweep_files"
@@ -24,10 +25,9 @@ LABELLED = ("scale", "architecture", "loss", "data")
 """Fields whose values a sweep may name: `[loss.NAME]` says what NAME stands for and what else it brings."""
 
 _TEMPLATE = "{sweep}-{architecture}-x{scale}-{loss}-{data}-s{seed}"
-_TABLES = ("name", "template", "defaults", "when", "grid", *LABELLED)
-_KINDS = typing.get_type_hints(TrainConfig)
-_FIELDS = tuple(name for name in _KINDS if name != "name")
-_DEFAULTS = {field.name: field.default for field in dataclasses.fields(TrainConfig)}
+_TABLES = ("name", "kind", "template", "defaults", "when", "grid", *LABELLED)
+KINDS: dict[str, type[TrainConfig]] = {"training": TrainConfig, "distillation": DistilConfig}
+"""What a sweep's runs can be, by its `kind`."""
 _KINSHIP = (*LABELLED, "seed", "degradation")  # what a parent must share beside the shape of its network
 
 
@@ -107,6 +107,7 @@ def read_sweep(path: Path) -> Sweep:
     The file has these tables, all but the last optional; a *field* is one of `TrainConfig`'s, except `name`:
 
     * `name`, `template`: the sweep's name (by default the file's) and how its runs are called, with fields in braces.
+    * `kind`: `training`, or `distillation`, whose runs have the fields of `DistilConfig`.
     * `[defaults]`: fields of all runs.
     * `[scale.X]`, `[architecture.X]`, `[loss.X]`, `[data.X]`: fields of the runs whose scale (...) is X in the grid.
       X may be any label if the table says what it stands for: `[data.A]` with `data = "bsds500/train:A"`.
@@ -156,6 +157,14 @@ class _Reader:
     def __init__(self, path: Path, tables: dict[str, Any]) -> None:
         self.path, self.tables = path, tables
         self.check_keys("the file", tables, _TABLES)
+        kind = tables.get("kind", "training")
+        if kind not in KINDS:
+            self.fail(f"kind must be one of {', '.join(KINDS)}, got {kind!r}")
+        self.made = KINDS[kind]
+        hints = typing.get_type_hints(self.made)
+        self.hints = {field.name: hints[field.name] for field in dataclasses.fields(self.made) if field.name != "name"}
+        self.fields = tuple(self.hints)
+        self.usual = {field.name: field.default for field in dataclasses.fields(self.made)}
         for place in ("defaults", *LABELLED):
             self.check_kind(place, tables.get(place, {}), dict, "a table")
         for place in ("grid", "when"):
@@ -200,7 +209,7 @@ class _Reader:
         for label, table in self.tables.get(field, {}).items():
             self.check_kind(f"{field}.{label}", table, dict, f"a table [{field}.{label}]")
             others = [key for key in LABELLED if key != field]
-            self.check_keys(f"[{field}.{label}]", table, [key for key in _FIELDS if key not in others])
+            self.check_keys(f"[{field}.{label}]", table, [key for key in self.fields if key not in others])
             found[label] = self.layer(f"[{field}.{label}]", table)
         return found
 
@@ -212,14 +221,14 @@ class _Reader:
         match, fields = table.get("match", {}), table.get("set", {})
         self.check_kind(f"{place} match", match, dict, "a table")
         self.check_kind(f"{place} set", fields, dict, "a table")
-        self.check_keys(f"{place} match", match, [field for field in _FIELDS if field != "options"])
-        self.check_keys(f"{place} set", fields, [field for field in _FIELDS if field not in LABELLED])
+        self.check_keys(f"{place} match", match, [field for field in self.fields if field != "options"])
+        self.check_keys(f"{place} set", fields, [field for field in self.fields if field not in LABELLED])
         wanted = {key: value if isinstance(value, list) else [value] for key, value in match.items()}
         return wanted, self.layer(f"{place} set", fields)
 
     def layer(self, place: str, table: Mapping[str, Any]) -> dict[str, Any]:
         """Checks keys and kinds of a table of fields."""
-        self.check_keys(place, table, _FIELDS)
+        self.check_keys(place, table, self.fields)
         return {key: self.value(f"{place} {key}", key, value) for key, value in table.items()}
 
     def value(self, place: str, field: str, value: Any) -> Any:
@@ -235,12 +244,12 @@ class _Reader:
         elif field == "warm_start":
             return self.relation(place, value)
         else:
-            kinds = _plain_kinds(_KINDS[field])
+            kinds = _plain_kinds(self.hints[field])
             if float in kinds and isinstance(value, int) and not isinstance(value, bool):
                 return float(value)
             good = isinstance(value, kinds) and not isinstance(value, bool)
         if not good:
-            self.fail(f"{place} must be {_kind_words(field)}, got {value!r}")
+            self.fail(f"{place} must be {_kind_words(field, self.hints[field])}, got {value!r}")
         return value
 
     def relation(self, place: str, value: Any) -> str | dict[str, str]:
@@ -256,7 +265,7 @@ class _Reader:
     def points(self, number: int, grid: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
         """All combinations of a grid's lists."""
         place = f"[[grid]] {number}"
-        self.check_keys(place, grid, ("template", *_FIELDS))
+        self.check_keys(place, grid, ("template", *self.fields))
         axes = []
         for key, given in grid.items():
             if key == "template":
@@ -276,7 +285,7 @@ class _Reader:
         when: list[tuple[dict[str, list], dict[str, Any]]],
     ) -> _Draft:
         """Puts a run together from its layers."""
-        plain = _DEFAULTS | defaults
+        plain = self.usual | defaults
         chosen = {field: point.get(field, plain[field]) for field in LABELLED}
         labels = {field: str(value) for field, value in chosen.items()}
         own = {key: value for key, value in point.items() if key not in LABELLED}
@@ -301,7 +310,7 @@ class _Reader:
                 f"run {name}: architecture must be one of {', '.join(ARCHITECTURES)}, got {fields['architecture']!r}"
             )
         try:
-            return TrainConfig(name=name, **fields)
+            return self.made(name=name, **fields)
         except ValueError as error:
             self.fail(f"run {name}: {error}")
 
@@ -311,11 +320,11 @@ class _Reader:
             used = [field for _, field, _, _ in string.Formatter().parse(template) if field is not None]
         except ValueError as error:
             self.fail(f"template must be text with fields in braces, got {template!r}: {error}")
-        self.check_keys("template", dict.fromkeys(used), ("sweep", *_FIELDS))
+        self.check_keys("template", dict.fromkeys(used), ("sweep", *self.fields))
 
     def run_name(self, template: str, fields: Mapping[str, Any], labels: Mapping[str, str]) -> str:
         """Fills in the template."""
-        values = _DEFAULTS | dict(fields) | {"sweep": self.name} | {key: short(key, labels[key]) for key in LABELLED}
+        values = self.usual | dict(fields) | {"sweep": self.name} | {key: short(key, labels[key]) for key in LABELLED}
         for _, field, _, _ in string.Formatter().parse(template):
             if field is not None and values[field] is None:
                 self.fail(f"template {template!r} uses {field}, which is not set for {dict(labels)}")
@@ -402,6 +411,6 @@ def _plain_kinds(hint: Any) -> tuple[type, ...]:
     return (hint,)
 
 
-def _kind_words(field: str) -> str:
+def _kind_words(field: str, hint: Any) -> str:
     words = {int: "a whole number", float: "a number", str: "a text"}
-    return "a text or a whole number" if field in LABELLED else words[_plain_kinds(_KINDS[field])[0]]
+    return "a text or a whole number" if field in LABELLED else words[_plain_kinds(hint)[0]]

@@ -14,6 +14,7 @@ from model_zoo.attention import LayerNorm, Linear, WindowAttention
 from model_zoo.blocks import enlarge_nearest
 from model_zoo.layers import Conv, depth_to_space
 from model_zoo.subpixel import colour_mean, enlarge, factors_of, sub_pixel_layers
+from model_zoo.taps import tap
 
 UPSAMPLERS = ("pixelshuffle", "pixelshuffledirect", "nearest+conv")
 RESIDUALS = ("1conv", "3conv")
@@ -166,7 +167,7 @@ class SwinIR(nnx.Module):
         hidden = self.first_norm(features)
         for group in self.groups:
             hidden = group(hidden)
-        large = self._enlarge(features + self.body(self.last_norm(hidden))) + mean
+        large = self._enlarge(tap(features + self.body(self.last_norm(hidden)))) + mean
         return large[:, : height * self.scale, : width * self.scale]
 
     def _enlarge(self, hidden: Float[Array, "n h w c"]) -> Float[Array, "n sh sw 3"]:

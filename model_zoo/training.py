@@ -5,11 +5,10 @@ Convention: float32 in [0, 1], N H W C.
 
 import dataclasses
 import functools
-import math
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol, runtime_checkable
 
 import jax
 import jax.numpy as jnp
@@ -23,36 +22,30 @@ from model_zoo.checkpoints import Checkpoints
 from model_zoo.config import TrainConfig
 from model_zoo.discriminators import build_discriminator
 from model_zoo.functional import Functional, Params, initialise
+from model_zoo.loop import Progress, loop
 from model_zoo.losses.spec import parse_loss
 from model_zoo.losses.total import make_objective
 from model_zoo.network import load
 from model_zoo.step import Metrics, Recipe, State
 
 
-class NonFiniteLossError(ValueError):
-    """The loss stopped being a number."""
+@runtime_checkable
+class Stepping(Protocol):
+    """What training asks of a recipe: `model_zoo.step.Recipe`, or another way to take a step."""
 
-    def __init__(self, step: int) -> None:
-        """Says at which step."""
-        super().__init__(f"the loss of step {step} is not finite; a lower learning_rate may help")
-        self.step = step
+    @property
+    def function(self) -> Functional:
+        """The network that is trained."""
+        ...
 
+    @property
+    def mesh(self) -> Mesh | None:
+        """The devices a batch is spread over; None for one device."""
+        ...
 
-@dataclasses.dataclass(frozen=True)
-class Progress:
-    """What is known at a log boundary.
-
-    Attributes:
-        step: steps taken.
-        steps: steps in all.
-        loss: mean over the steps since the last boundary.
-        terms: the same of each term of the loss, and of the discriminator's loss.
-    """
-
-    step: int
-    steps: int
-    loss: float
-    terms: dict[str, float] = dataclasses.field(default_factory=dict)
+    def step(self, state: State, bank: BankArrays, key: Array, frozen: Any) -> tuple[State, Metrics]:
+        """Takes one step; pure."""
+        ...
 
 
 class Job(NamedTuple):
@@ -65,7 +58,7 @@ class Job(NamedTuple):
         key: the key of the run's data.
     """
 
-    recipe: Recipe
+    recipe: Stepping
     state: State
     frozen: Any
     key: Array
@@ -131,7 +124,7 @@ def inherit(params: Params, parent: Params) -> Params:
     return params | fitting
 
 
-def make_dispatch(recipe: Recipe, count: int, *, seeds: bool = False) -> Callable[..., tuple[State, Metrics]]:
+def make_dispatch(recipe: Stepping, count: int, *, seeds: bool = False) -> Callable[..., tuple[State, Metrics]]:
     """Compiles what one call takes: a step, or several in a scan; of one run, or of several seeds at once.
 
     Args:
@@ -163,6 +156,7 @@ def train(
     stop_after: int | None = None,
     devices: Sequence[Any] | None = None,
     job: Job | None = None,
+    watch: Callable[[int, Params], None] | None = None,
 ) -> tuple[Functional, Params]:
     """Trains, from the newest checkpoint in the folder if there is one.
 
@@ -175,6 +169,7 @@ def train(
         devices: what each batch is spread over. A run that is resumed on another number of devices goes on, but its
             sums are taken in another order: bits are equal only on the same devices.
         job: what :func:`start` made of the config, if that was needed before.
+        watch: told the step and the parameters wherever a checkpoint has been written.
 
     Returns:
         The network's function and its parameters.
@@ -193,14 +188,20 @@ def train(
         found = checkpoints.latest()
         if found is not None:
             state = checkpoints.load(found, state)
-        state = _loop(
+
+        def save(step: int, state: State) -> None:
+            checkpoints.save(step, state)
+            if watch is not None:
+                watch(step, state.result)
+
+        state = loop(
             config,
             state,
             lambda count, state: dispatch(count)(state, arrays, key, frozen),
             found or 0,
             stop_after,
             lambda progress: None if report is None else report(progress[0]),
-            checkpoints.save,
+            save,
         )
     return recipe.function, state.result
 
@@ -257,7 +258,7 @@ def train_seeds(
                 if checkpoints.latest() is None or (checkpoints.latest() or 0) < step:
                     checkpoints.save(step, jax.tree.map(lambda leaf, place=index: leaf[place], state))
 
-        state = _loop(
+        state = loop(
             config,
             jax.tree.map(lambda *leaves: jnp.stack(leaves), *states),
             lambda count, state: dispatch(count)(state, bank.arrays, key, frozen),
@@ -270,59 +271,8 @@ def train_seeds(
     return [(recipe.function, result) for result in results]
 
 
-def _loop(
-    config: TrainConfig,
-    state: State,
-    advance: Callable[[int, State], tuple[State, Metrics]],
-    step: int,
-    stop_after: int | None,
-    report: Callable[[list[Progress]], None],
-    save: Callable[[int, State], None],
-) -> State:
-    """Goes from a step to the last, with a look at the loss at each boundary."""
-    last = config.steps if stop_after is None else min(stop_after, config.steps)
-    while step < last:
-        boundary = min(last, _next(step, config.log_every), _next(step, config.checkpoint_every))
-        seen: list[Metrics] = []
-        for count in _dispatches(boundary - step):
-            state, metrics = advance(count, state)
-            seen.append(metrics)
-        means = _check(seen, step)
-        step = boundary
-        report(  # before the checkpoint: what is told twice can be dropped, what never is cannot
-            [Progress(step, config.steps, m["loss"], {k: v for k, v in m.items() if k != "loss"}) for m in means]
-        )
-        if step % config.checkpoint_every == 0 or step == last:
-            save(step, state)
-    return state
-
-
 def _fits(config: TrainConfig, bank: PatchBank) -> None:
     if (bank.scale, bank.patch) != (config.scale, config.patch):
         raise ValueError(
             f"bank must have scale {config.scale} and patch {config.patch}, got {bank.scale} and {bank.patch}"
         )
-
-
-def _dispatches(steps: int) -> list[int]:
-    """How many steps each call takes."""
-    most = backend.plan().steps_per_dispatch
-    return [most] * (steps // most) + ([steps % most] if steps % most else [])
-
-
-def _next(step: int, every: int) -> int:
-    return (step // every + 1) * every
-
-
-def _check(seen: list[Metrics], begin: int) -> list[dict[str, float]]:
-    """Fetches the metrics since the last boundary; their means for each seed, or an error naming the first bad step."""
-    columns = {name: np.concatenate([np.asarray(metrics[name]) for metrics in seen]) for name in seen[0]}
-    columns = {name: values.reshape(len(values), -1) for name, values in columns.items()}  # (steps, seeds)
-    bad = np.flatnonzero(~np.all([np.isfinite(values).all(axis=1) for values in columns.values()], axis=0))
-    if bad.size:
-        raise NonFiniteLossError(begin + int(bad[0]))
-    seeds = columns["loss"].shape[1]
-    return [
-        {name: math.fsum(values[:, seed].tolist()) / len(values) for name, values in columns.items()}
-        for seed in range(seeds)
-    ]

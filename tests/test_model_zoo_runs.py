@@ -13,10 +13,10 @@ from model_zoo import runs
 from model_zoo.config import TrainConfig
 from model_zoo.evaluation import bicubic, set5_psnr
 from model_zoo.functional import initialise
+from model_zoo.loop import Progress
 from model_zoo.manifests import LISTED, SHIPPED, find_manifest, list_networks, read_manifest
 from model_zoo.metrics import psnr_luma
 from model_zoo.network import load
-from model_zoo.training import Progress
 from model_zoo.weights import encode_weights, read_weights, write_atomically
 
 CONFIG = TrainConfig(

@@ -11,8 +11,9 @@ from datasets import PatchBank
 from model_zoo import training
 from model_zoo.backend import plan
 from model_zoo.config import TrainConfig
+from model_zoo.loop import NonFiniteLossError, Progress
 from model_zoo.step import Recipe, schedule
-from model_zoo.training import NonFiniteLossError, Progress, make_dispatch, start, train, train_seeds
+from model_zoo.training import make_dispatch, start, train, train_seeds
 
 CONFIG = TrainConfig(
     name="tiny", architecture="fsrcnn", width=4, depth=1, steps=6, batch=2, patch=6, log_every=2, checkpoint_every=3
