@@ -3,7 +3,7 @@ import tomllib
 
 import pytest
 
-from model_zoo.config import TrainConfig
+from model_zoo.distillation.config import DistilConfig
 from model_zoo.functional import count_parameters, skeleton
 from model_zoo.losses.spec import parse_loss
 from model_zoo.sweeps import find_sweep, folder_name, read_sweep, shipped_sweeps, short
@@ -246,6 +246,9 @@ class TestParents:
         ("template = '{width}'\n[[grid]]\n", "template '{width}' uses width, which is not set"),
         ("template = 'a/{seed}'\n[[grid]]\n", "name must be letters, digits"),
         ("template = '{loss:d}'\n[[grid]]\n", "cannot be filled in"),
+        ("kind = 'x'\n[[grid]]\n", "kind must be one of training, distillation, got 'x'"),
+        ("[[grid]]\nmethod = 'output'\n", "has no key 'method'"),
+        ("kind = 'distillation'\n[[grid]]\nmethod = 'output'\n", "teacher must be given for method output"),
         ("", "there is no .*grid.*, so there are no runs"),
     ],
 )
@@ -267,11 +270,13 @@ def test_shards_keep_families_together_and_share_everything_out(read):
 
 
 class TestShipped:
-    def test_are_three_and_found_by_name(self, tmp_path, monkeypatch):
-        assert shipped_sweeps() == ["paper", "reference", "smoke"]
+    def test_are_found_by_name(self, tmp_path, monkeypatch):
+        assert shipped_sweeps() == ["paper", "pisr", "reference", "smoke", "students"]
         monkeypatch.chdir(tmp_path)
         assert find_sweep("reference") == find_sweep("reference.toml")
-        with pytest.raises(ValueError, match="a TOML file or one of paper, reference, smoke, got 'rference'"):
+        with pytest.raises(
+            ValueError, match="a TOML file or one of paper, pisr, reference, smoke, students, got 'rference'"
+        ):
             find_sweep("rference")
         (tmp_path / "reference.toml").write_text("")
         assert find_sweep("reference.toml").resolve() == tmp_path / "reference.toml"  # one's own comes first
@@ -284,6 +289,20 @@ class TestShipped:
         assert len(sweep.parents()) == children
         adversarial = [run for run in sweep.runs if parse_loss(run.loss).kind == "adversarial"]
         assert len(adversarial) == children and all(run.warm_start for run in adversarial)
+
+    def test_students_are_distillations_and_twins(self):
+        runs = [run for run in read_sweep(find_sweep("students")).runs if isinstance(run, DistilConfig)]
+        assert len(runs) == 42
+        taught = [run for run in runs if run.method != "none"]
+        assert len(taught) == 36 and len({run.teacher for run in taught}) == 3
+        assert {run.truth for run in taught if run.method == "output"} == {0.0}
+        assert len([run for run in runs if run.method == "none"]) == 6
+
+    def test_pisr_has_three_seeds_of_both_at_every_scale(self):
+        runs = [run for run in read_sweep(find_sweep("pisr")).runs if isinstance(run, DistilConfig)]
+        assert {(run.scale, run.method, run.seed) for run in runs} == {
+            (scale, method, seed) for scale in (2, 3, 4) for method in ("pisr", "none") for seed in (1, 2, 3)
+        }
 
     def test_reference_has_what_was_asked_for(self):
         runs = read_sweep(find_sweep("reference")).runs
@@ -324,5 +343,5 @@ class TestShipped:
         for name in shipped_sweeps():
             path = find_sweep(name)
             assert tomllib.loads(path.read_text(encoding="utf-8"))["grid"]
-            fields = {field.name for field in dataclasses.fields(TrainConfig)}
-            assert all(set(dataclasses.asdict(run)) == fields for run in read_sweep(path).runs)
+            for run in read_sweep(path).runs:
+                assert set(dataclasses.asdict(run)) == {field.name for field in dataclasses.fields(type(run))}

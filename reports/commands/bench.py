@@ -44,9 +44,14 @@ def main(argv: Sequence[str], prog: str = "whorl bench") -> int:
         from reports.commands import bench_training
 
         return bench_training.main(argv[1:], f"{prog} training")
+    if argv and argv[0] == "distillation":
+        from reports.commands import bench_distillation
+
+        return bench_distillation.main(argv[1:], f"{prog} distillation")
     parser = Parser(
         prog=prog,
-        epilog=f"`{prog} training` measures how fast networks train; it has a --help of its own.",
+        epilog=f"`{prog} training` measures how fast networks train, `{prog} distillation` how fast students do; both "
+        "have a --help of their own.",
         description="Measure the speed and memory of `attribute`: every figure is the median of cold processes on "
         "pictures made for it in a temporary folder.",
     )

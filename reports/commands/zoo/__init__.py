@@ -11,6 +11,8 @@ COMMANDS = {
     "compare": ("compare", "put networks side by side, as a table and as a figure of sample crops"),
     "upscale": ("upscale", "enlarge a picture with one of them"),
     "train": ("train", "train a network, or go on where training was interrupted"),
+    "distill": ("distill", "train a student, alone or from a teacher"),
+    "copyright": ("copyright", "report what a lightweight network in a full one's place keeps and spares"),
     "sweep": ("sweep", "train the networks of a grid, as far as they are missing"),
     "import": ("importing", "bring in a network that others published"),
     "architectures": ("architectures", "count parameters and multiply-adds of the networks in their standard sizes"),

@@ -1,19 +1,12 @@
 """`whorl zoo train`."""
 
-import contextlib
 import dataclasses
-import io
-import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from reports.commandline import ANSWERED, WRONG, complain, emit
-
-if TYPE_CHECKING:
-    from model_zoo import Progress
-
-_RULE = "\u2500"  # tyro's boxes are drawn with it
+from reports.commandline import ANSWERED, emit
+from reports.run_options import parse_options, progress_of
 
 
 def main(argv: Sequence[str], prog: str) -> int:
@@ -33,7 +26,7 @@ def main(argv: Sequence[str], prog: str) -> int:
 
     config = parsed.run
     devices = _devices(parsed.devices)
-    with _progress(config.name, config.steps) as report:
+    with progress_of(config.name, config.steps) as report:
         path, manifest = run(config, parsed.runs, report=report, devices=devices)
     emit(str(path))
     if manifest.psnr_set5 is not None:
@@ -66,15 +59,7 @@ def _train_options(argv: Sequence[str], prog: str) -> Any:
         runs: Path = Path("runs")
         devices: int = 1
 
-    said = io.StringIO()
-    try:
-        with contextlib.redirect_stderr(said):
-            return tyro.cli(Options, args=list(argv), prog=prog)
-    except SystemExit as end:
-        if end.code in (0, None):
-            return ANSWERED
-        complain(prog, f"{_unboxed(said.getvalue())} (see {prog} --help)")
-        return WRONG
+    return parse_options(Options, argv, prog)
 
 
 def _devices(count: int) -> list[Any]:
@@ -85,29 +70,3 @@ def _devices(count: int) -> list[Any]:
     if not 1 <= count <= len(found):
         raise ValueError(f"--devices must be from 1 to {len(found)}, as many as there are here, got {count}")
     return found[:count]
-
-
-def _unboxed(box: str) -> str:
-    """Take the message out of tyro's box, on one line."""
-    lines = [line.strip("\u2502 ") for line in box.splitlines()[1:]]
-    rule = next((place for place, line in enumerate(lines) if line.startswith((_RULE, "\u2570"))), len(lines))
-    return " ".join(line for line in lines[:rule] if line) or "the options cannot be understood"
-
-
-@contextlib.contextmanager
-def _progress(name: str, steps: int) -> Iterator[Callable[["Progress"], None] | None]:
-    """Show a progress bar on standard error, on a terminal only."""
-    if not sys.stderr.isatty():
-        yield None
-        return
-    from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsedColumn, TimeRemainingColumn
-    from rich.progress import Progress as Bars
-
-    columns = (
-        TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TextColumn("loss {task.fields[loss]}"),
-        TimeElapsedColumn(), TimeRemainingColumn(),
-    )  # fmt: skip
-    with Bars(*columns, console=Console(stderr=True)) as bars:
-        task = bars.add_task(name, total=steps, loss="-")
-        yield lambda progress: bars.update(task, completed=progress.step, loss=f"{progress.loss:.5f}")
