@@ -347,11 +347,8 @@ def _contrast(model: Logistic, positive: str) -> jax.Array:
 
 def _sharpness(kinds: Kinds) -> Sharpness:
     member = kinds.of[None] == np.arange(len(kinds.temperatures))[:, None]
-    return Sharpness(jnp.asarray(member), *(jnp.asarray(part, jnp.float32) for part in _factors(kinds)))
-
-
-def _factors(kinds: Kinds) -> tuple[np.ndarray, float, np.ndarray]:
-    return kinds.temperatures, kinds.between, kinds.offsets
+    factors = (kinds.temperatures, kinds.between, kinds.offsets)
+    return Sharpness(jnp.asarray(member), *(jnp.asarray(part, jnp.float32) for part in factors))
 
 
 def _log_sources(kinds: Sharpness, trace: Float[Array, " k"]) -> Float[Array, " k"]:

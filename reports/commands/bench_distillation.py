@@ -1,7 +1,5 @@
 """`whorl bench distillation`: how fast both steps of a distillation run as one program, and otherwise."""
 
-import json
-import subprocess
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -9,11 +7,10 @@ from typing import Any
 
 from reports.commandline import ANSWERED, Parser, emit, emit_json, positive_int
 from reports.commands.bench import machine
-from reports.commands.bench_training import clock
+from reports.commands.bench_training import clock, noise_bank, run_beside
 
 SCRIPT = Path(__file__).resolve().parents[2] / "benchmarks" / "torch_distillation.py"
 STAGES = ("teacher", "student")
-_PICTURES, _SIDE = 8, 4  # of the bank: how many pictures, and their sides over the patch's
 
 
 def main(argv: Sequence[str], prog: str = "whorl bench distillation") -> int:
@@ -75,13 +72,8 @@ def measure(setting: dict[str, int], steps: int, seconds: float, beside: str | N
         OSError: It could not be started.
     """
     import jax
-    import numpy as np
 
-    from datasets import PatchBank
-
-    side = setting["patch"] * setting["scale"] * _SIDE
-    noise = np.random.default_rng(0).integers(0, 256, (_PICTURES, side, side, 3), dtype=np.uint8)
-    bank = PatchBank(list(noise), setting["patch"], setting["scale"])
+    bank = noise_bank(setting["patch"], setting["scale"])
     device = jax.devices()[0]
     report: dict[str, Any] = {
         "machine": machine(),
@@ -132,13 +124,7 @@ def _train(stage: str, setting: dict[str, int], bank: Any, steps: int, seconds: 
 
 def _beside(python: str, stage: str, setting: dict[str, int], seconds: float) -> dict[str, Any]:
     """Have PyTorch do the same in a process of its own."""
-    task = json.dumps({"stage": stage, **setting, "seconds": seconds})
-    # Our own script, and the interpreter that the user named.
-    done = subprocess.run([python, str(SCRIPT), task], stdin=subprocess.DEVNULL, capture_output=True, text=True)  # noqa: S603
-    if done.returncode:
-        last = (done.stderr.strip().splitlines() or ["it said nothing"])[-1]
-        raise ValueError(f"--beside {python} failed on the {stage}: {last}")
-    return json.loads(done.stdout)
+    return run_beside(python, SCRIPT, f"the {stage}", {"stage": stage, **setting, "seconds": seconds})
 
 
 def lines(report: dict[str, Any]) -> list[str]:

@@ -121,7 +121,7 @@ def measure(
 
     if beside is not None and not SCRIPT.is_file():
         raise FileNotFoundError(f"--beside needs {SCRIPT}, which only the source tree has")
-    bank = _bank(patch)
+    bank = noise_bank(patch, SCALE)
     setting = {"batch": batch, "patch": patch, "precision": precision, "scale": SCALE}
     device = jax.devices()[0]
     report: dict[str, Any] = {
@@ -143,14 +143,15 @@ def measure(
     return report
 
 
-def _bank(patch: int) -> Any:
+def noise_bank(patch: int, scale: int) -> Any:
+    """Make a bank of noise, which costs as much to train on as photographs."""
     import numpy as np
 
     from datasets import PatchBank
 
-    side = patch * SCALE * _SIDE
+    side = patch * scale * _SIDE
     noise = np.random.default_rng(0).integers(0, 256, (_PICTURES, side, side, 3), dtype=np.uint8)
-    return PatchBank(list(noise), patch, SCALE)
+    return PatchBank(list(noise), patch, scale)
 
 
 def _train(
@@ -228,9 +229,29 @@ def _flop(name: str, batch: int, patch: int) -> int:
 
 def _beside(python: str, name: str, setting: dict[str, Any], seconds: float) -> dict[str, Any]:
     """Have PyTorch do the same in a process of its own."""
-    task = json.dumps({**NETWORKS[name], **setting, "seconds": seconds})
+    return run_beside(python, SCRIPT, name, {**NETWORKS[name], **setting, "seconds": seconds})
+
+
+def run_beside(python: str, script: Path, name: str, task: dict[str, Any]) -> dict[str, Any]:
+    """Run one of our scripts by another interpreter.
+
+    Args:
+        python: The interpreter.
+        script: What it runs, with the task as JSON.
+        name: Of the task, for messages.
+        task: What the script is told.
+
+    Returns:
+        What it answers.
+
+    Raises:
+        ValueError: It failed.
+        OSError: It could not be started.
+    """
     # Our own script, and the interpreter that the user named.
-    done = subprocess.run([python, str(SCRIPT), task], stdin=subprocess.DEVNULL, capture_output=True, text=True)  # noqa: S603
+    done = subprocess.run(  # noqa: S603
+        [python, str(script), json.dumps(task)], stdin=subprocess.DEVNULL, capture_output=True, text=True
+    )
     if done.returncode:
         last = (done.stderr.strip().splitlines() or ["it said nothing"])[-1]
         raise ValueError(f"--beside {python} failed on {name}: {last}")
