@@ -21,6 +21,7 @@ from fingerprint.conditions import CONDITIONS, LOWEST_QUALITY, Condition
 from fingerprint.decide import Decision, decide
 from fingerprint.expert import PARSED, Expert, Scored, averaged
 from fingerprint.features import MAX_TILES, PictureFeatures, mode_mask, picture_features, prepare
+from fingerprint.imitation.opinion import read_opinion
 from fingerprint.localiser import (
     Calibrations,
     Judge,
@@ -100,6 +101,7 @@ class Attributor:
         if regressors is None and not isinstance(reference, Reference):
             regressors = read_regressors(reference)
         self._regressors = regressors
+        self._opinion = None if isinstance(reference, Reference) else read_opinion(reference, self.reference.identity)
         judge = Judge(self.reference, self.priors, self._features, self._route, self._ask, self._pool.map)
         self.localiser = Localiser(judge, calibrations or {})
 
@@ -183,6 +185,9 @@ class Attributor:
         doubt = _contradicted(ask, route) if scored.upscaled[0] > 0 else None
         if doubt:
             scored = replace(scored, upscaled=np.zeros(1))
+        if self._opinion:
+            pixels = to_uint8(evidence.pixels)
+            scored = self._opinion.joined(pixels, scored, route.condition.name, self._pool)
         decision = decide(expert, scored, 0, self.reference.thresholds[mode, route.condition.name], self.priors)
         if doubt:
             decision = replace(decision, verdict="inconclusive", reason=doubt)

@@ -104,6 +104,17 @@ class Network:
         run = self._enlarge_rgb if self.function.colour == "rgb" else self._enlarge_luma
         return self._tiled(pixels, run, (3, np.uint8), tile)
 
+    def upscale_piece(self, pixels: np.ndarray) -> UInt8[np.ndarray, "sh sw 3"]:
+        """Enlarges a small piece of a picture in one program, with the network's own padding at its edges.
+
+        Args:
+            pixels: (H, W, 3), RGB, uint8 or uint16; every size is a program of its own.
+
+        Returns:
+            RGB, 8 bits a sample, `scale` times the size; near the edges not what the whole picture would give.
+        """
+        return self._enlarge_rgb(pixels) if self.function.colour == "rgb" else self._enlarge_luma(pixels)
+
     def raw(self, pixels: np.ndarray, *, tile: int | None = None) -> Float[np.ndarray, "sh sw c"]:
         """Enlarges a picture and leaves the network's output as it comes.
 

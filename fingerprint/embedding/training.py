@@ -7,10 +7,8 @@ kept in the end is a running mean of the weights.
 import dataclasses
 import functools
 import json
-import queue
-import threading
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, cast
 
@@ -21,6 +19,7 @@ import optax
 from optax.contrib import MuonDimensionNumbers, muon
 
 from fingerprint import posts
+from fingerprint.drawing import ahead
 from fingerprint.embedding.batches import Batch, Pool
 from fingerprint.embedding.network import Shape, Weights, initial, trained
 from model_zoo.checkpoints import Checkpoints
@@ -38,7 +37,6 @@ _WARM_UP = 300  # steps
 _MEAN = 0.998  # of the running mean of weights
 _CENTRE, _SPREAD = 75.0, 20.0  # of JPEG qualities
 _AXIS = "pictures"
-_AHEAD = 6  # batches drawn before they are needed
 
 
 @dataclasses.dataclass(frozen=True)
@@ -139,7 +137,7 @@ def train(
             state = checkpoints.load(begun, state)
         state = jax.device_put(state, jax.sharding.NamedSharding(mesh, jax.sharding.PartitionSpec()))
         clock, told = time.perf_counter(), None
-        for number, batch in _ahead(config, pool, begun):
+        for number, batch in ahead(functools.partial(_draw, config, pool), begun, config.steps):
             state, figures = step(state, batch.tiles, batch.labels, batch.quality)
             told = figures if told is None else told + (figures - told) * max(1 / every, 1 / (number - begun + 1))
             done = number + 1
@@ -254,37 +252,5 @@ def _step(
 jax.tree_util.register_dataclass(State, ["weights", "running", "optimizer", "mean"], [])
 
 
-def _ahead(config: EmbeddingConfig, pool: Pool, begun: int) -> Iterator[tuple[int, Batch]]:
-    """Draw batches in a thread beside the steps."""
-    drawn: queue.Queue = queue.Queue(_AHEAD)
-    ended = threading.Event()
-
-    def draw() -> None:
-        for number in range(begun, config.steps):
-            try:
-                item = (
-                    number,
-                    pool.batch(config.seed, number, config.batch, config.side, config.mates, config.mixture(number)),
-                )
-            except Exception as error:  # told to the loop, which would wait for ever otherwise
-                item = error
-            while not ended.is_set():
-                try:
-                    drawn.put(item, timeout=1)
-                    break
-                except queue.Full:
-                    continue
-            if ended.is_set() or isinstance(item, Exception):
-                return
-
-    thread = threading.Thread(target=draw, daemon=True)
-    thread.start()
-    try:
-        for _ in range(begun, config.steps):
-            item = drawn.get()
-            if isinstance(item, Exception):
-                raise item
-            yield item
-    finally:
-        ended.set()
-        thread.join()
+def _draw(config: EmbeddingConfig, pool: Pool, number: int) -> Batch:
+    return pool.batch(config.seed, number, config.batch, config.side, config.mates, config.mixture(number))

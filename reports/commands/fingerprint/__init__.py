@@ -10,6 +10,7 @@ from reports.commandline import choose_command
 
 COMMANDS = {
     "train": ("train", "train the embedding that references are fitted with"),
+    "train-imitator": ("train_imitator", "train what tells how each source of a scale would have enlarged a picture"),
     "fit": ("fit", "fit a reference from the data folder, our networks' outputs and further ones"),
     "render": ("render", "make networks' pictures of held-out photographs, for `evaluate`"),
     "evaluate": ("evaluate", "measure accuracy on folders of pictures, one folder a source"),
@@ -22,6 +23,7 @@ COMMANDS = {
     "leave-out": ("leave_out", "leave networks out of the gallery in turn, and see whether that is noticed"),
     "enrolment": ("enrolment", "leave networks out, enrol them from a few pictures, and measure accuracy"),
     "interpolation": ("interpolation", "measure whether plain enlargements are recognised as interpolated"),
+    "fit-agreement": ("fit_agreement", "learn what agreement with imitated sources counts beside a reference"),
     "fit-regions": ("fit_regions", "learn what a reference says on single tiles, so that parts of pictures are found"),
     "composites": ("composites", "measure what is found of patches that were upscaled"),
     "fit-parameters": ("fit_parameters", "fit what tells hyper-parameters as real numbers with intervals"),

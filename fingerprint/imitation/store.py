@@ -1,0 +1,134 @@
+"""Tracers of agreement on disk: `agreement.safetensors` and `agreement.json` beside a reference's files; never pickle.
+
+They belong to the reference whose experts they are joined with, and to the imitators that ship; with others they are
+refused.
+"""
+
+import hashlib
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from fingerprint.imitation.agreement import Imitator
+from fingerprint.imitation.tracer import Say, Tracer
+from fingerprint.lda import Discriminant
+from fingerprint.logistic import Logistic
+from fingerprint.openset import Places
+from fingerprint.reference import SHIPPED, ReferenceError
+
+TENSORS, DESCRIPTION = "agreement.safetensors", "agreement.json"
+FORMAT = 1
+_PLACES = ("whitener", "origin", "centres")
+
+
+def write_tracers(tracers: Mapping[int, Tracer], reference: str, card: Mapping[str, Any], folder: Path) -> Path:
+    """Write tracers beside a reference's files; two files that exist are replaced.
+
+    Args:
+        tracers: by scale.
+        reference: identity of the reference.
+        card: plain facts on the fit.
+        folder: of the reference.
+
+    Returns:
+        The path of the description.
+    """
+    from safetensors.numpy import save
+
+    tensors: dict[str, np.ndarray] = {}
+    scales = {}
+    for scale, tracer in tracers.items():
+        tensors[f"{scale}.weights"] = tracer.discriminant.weights
+        tensors[f"{scale}.offsets"] = tracer.discriminant.offsets
+        tensors |= {f"{scale}.{name}": getattr(tracer.places, name).astype(np.float32) for name in _PLACES}
+        scales[str(scale)] = {
+            "imitator": tracer.imitator,
+            "classes": tracer.discriminant.classes,
+            "says": {name: _described(say) for name, say in tracer.says.items()},
+        }
+    content = save({name: np.ascontiguousarray(tensor) for name, tensor in tensors.items()})
+    about = {
+        "format": FORMAT,
+        "reference": reference,
+        "tensors": hashlib.sha256(content).hexdigest(),
+        "scales": scales,
+        "card": dict(card),
+    }
+    text = json.dumps(about, indent=1, sort_keys=True, allow_nan=False) + "\n"
+    for name, data in ((TENSORS, content), (DESCRIPTION, text.encode())):
+        partial = folder / f"{name}.partial"
+        partial.write_bytes(data)
+        partial.replace(folder / name)
+    return folder / DESCRIPTION
+
+
+def has_tracers(folder: Path | None) -> bool:
+    """Say whether tracers lie beside a reference's files, the shipped one's by default."""
+    return ((SHIPPED if folder is None else Path(folder)) / DESCRIPTION).exists()
+
+
+def read_tracers(folder: Path | None, reference: str, imitators: Mapping[int, Imitator]) -> dict[int, Tracer]:
+    """Open the tracers beside a reference's files, the shipped one's by default.
+
+    Args:
+        folder: of the reference.
+        reference: its identity.
+        imitators: by scale.
+
+    Returns:
+        The tracers by scale.
+
+    Raises:
+        ReferenceError: the files are damaged, or belong to another reference or other imitators.
+    """
+    from safetensors import SafetensorError
+    from safetensors.numpy import load
+
+    folder = SHIPPED if folder is None else Path(folder)
+    described, tensors = folder / DESCRIPTION, folder / TENSORS
+    try:
+        about = json.loads(described.read_text(encoding="utf-8"))
+        if (about["format"], about["reference"]) != (FORMAT, reference):
+            raise ReferenceError(f"{described} belongs to another reference; run `whorl fingerprint fit-agreement`")
+        content = tensors.read_bytes()
+        if hashlib.sha256(content).hexdigest() != about["tensors"]:
+            raise ReferenceError(f"{tensors} is damaged: it is not what {DESCRIPTION} describes")
+        arrays = load(content)
+        found = {int(scale): _tracer(int(scale), facts, arrays) for scale, facts in about["scales"].items()}
+    except ReferenceError:
+        raise
+    except OSError as error:
+        raise ReferenceError(f"agreement in {folder} cannot be read: {error.strerror or error}") from None
+    except (AttributeError, KeyError, TypeError, ValueError, SafetensorError) as error:
+        raise ReferenceError(f"{described} is damaged: {type(error).__name__}: {error}") from None
+    for scale, tracer in found.items():
+        if scale not in imitators or imitators[scale].identity != tracer.imitator:
+            raise ReferenceError(
+                f"{described} belongs to other imitators than this version's; run `whorl fingerprint fit-agreement`"
+            )
+    return found
+
+
+def _described(say: Say) -> dict[str, Any]:
+    known = say.known
+    return {
+        "experts": say.experts,
+        "agreement": say.agreement,
+        "known": {"classes": known.classes, "weights": known.weights.tolist(), "offsets": known.offsets.tolist()},
+    }
+
+
+def _tracer(scale: int, facts: Mapping[str, Any], arrays: Mapping[str, np.ndarray]) -> Tracer:
+    discriminant = Discriminant(tuple(facts["classes"]), arrays[f"{scale}.weights"], arrays[f"{scale}.offsets"])
+    places = Places(*(arrays[f"{scale}.{name}"].astype(np.float64) for name in _PLACES))
+    says = {name: _say(about) for name, about in facts["says"].items()}
+    return Tracer(scale, facts["imitator"], discriminant, places, says)
+
+
+def _say(about: Mapping[str, Any]) -> Say:
+    known = about["known"]
+    model = Logistic(tuple(known["classes"]), np.array(known["weights"]), np.array(known["offsets"]))
+    return Say(about["experts"], about["agreement"], model)

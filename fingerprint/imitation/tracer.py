@@ -1,0 +1,119 @@
+"""Which source of one scale: what a picture's agreement with the imitator's sources adds to what the experts say.
+
+The experts judge by statistics that JPEG drowns; agreement is a comparison pixel by pixel, of which it leaves more. So
+within a scale their log-probabilities and the scores of a discriminant on agreement are added with factors that were
+learned on held-out pictures of each condition, and whether the source is enrolled at all is asked of both. How likely
+the scale is remains the experts' to say. Natural logarithms.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+
+import numpy as np
+from scipy.special import logsumexp
+
+from fingerprint.expert import Scored
+from fingerprint.imitation.agreement import Sums
+from fingerprint.lda import Discriminant
+from fingerprint.logistic import Logistic
+from fingerprint.openset import KNOWN, Places, novelty
+
+_RIDGE = 0.1
+_LEAST = 1e-12
+_LEADING = 0.5  # probability of the scale from which agreement is asked whether the source is enrolled
+
+
+def vector(sums: Sums) -> np.ndarray:
+    """Return what a picture's sums say, whatever its content and size: (d,) float32.
+
+    For all bands together and for each: the coefficients with which its sources' pictures best explain it (ridge
+    regression), its correlation with each, and how much there is to explain and to explain it with.
+
+    Args:
+        sums: over the picture's windows.
+    """
+    parts = [(sums.products.sum(axis=0), sums.among.sum(axis=0), float(sums.energy.sum()))]
+    parts += list(zip(sums.products, sums.among, sums.energy.tolist(), strict=True))
+    out = []
+    for products, among, energy in parts:
+        size = np.trace(among) / len(among) + _LEAST
+        coefficients = np.linalg.solve(among + _RIDGE * size * np.eye(len(among)), products)
+        alike = products / np.sqrt((among.diagonal() + _LEAST) * (energy + _LEAST))
+        out += [coefficients, alike, np.log([(energy + _LEAST) / sums.pixels, size / sums.pixels])]
+    return np.concatenate(out).astype(np.float32)
+
+
+@dataclass(frozen=True)
+class Say:
+    """What agreement counts in one condition.
+
+    Attributes:
+        experts: factor on the experts' log-probabilities within the scale.
+        agreement: factor on the discriminant's scores.
+        known: a two-class model of `measures`.
+    """
+
+    experts: float
+    agreement: float
+    known: Logistic
+
+
+@dataclass(frozen=True)
+class Tracer:
+    """What agreement says of one scale's sources.
+
+    Attributes:
+        scale: of the sources.
+        imitator: identity of the imitator that the vectors come from.
+        discriminant: over the sources.
+        places: of the sources in its scores' space.
+        says: by condition name; agreement is not asked in others.
+    """
+
+    scale: int
+    imitator: str
+    discriminant: Discriminant
+    places: Places
+    says: Mapping[str, Say]
+
+    def joined(self, scored: Scored, told: np.ndarray, condition: str) -> Scored:
+        """Join what the experts said of n pictures with what agreement says.
+
+        Args:
+            scored: by the experts.
+            told: (n, d) vectors.
+            condition: one of `says`.
+        """
+        say = self.says[condition]
+        columns = [scored.sources.index(name) for name in self.discriminant.classes]
+        scores = trace_scores(self.discriminant, told)
+        within, total = parted(scored.log_sources[:, columns])
+        log_sources = scored.log_sources.copy()
+        log_sources[:, columns] = total + parted(say.experts * within + say.agreement * scores)[0]
+        inputs = measures(scored.known, self.places.squared_distances(scores))
+        log_p = say.known.log_probabilities(inputs)
+        side = say.known.classes.index(KNOWN)
+        known = np.where(total[:, 0] > np.log(_LEADING), log_p[:, side] - log_p[:, 1 - side], scored.known)
+        return replace(scored, log_sources=log_sources, known=known)
+
+
+def trace_scores(discriminant: Discriminant, told: np.ndarray) -> np.ndarray:
+    """Return (n, k) scores of (n, d) vectors without BLAS, whose sums depend on the number of threads."""
+    rows = [(row[:, None] * discriminant.weights).sum(axis=0, dtype=np.float64) for row in told]
+    return np.stack(rows) + discriminant.offsets
+
+
+def parted(log_p: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return (n, k) log-probabilities within the columns, and (n, 1): their sum's."""
+    total = np.asarray(logsumexp(log_p, axis=1, keepdims=True))
+    return log_p - total, total
+
+
+def measures(known: np.ndarray, squared: np.ndarray) -> np.ndarray:
+    """Return the (n, 3) that tell known from unknown: what the experts say, and agreement's distances.
+
+    Args:
+        known: (n,) log likelihood ratios of the experts.
+        squared: (n, k) squared distances to the sources.
+    """
+    return np.concatenate([known[:, None], novelty(squared)], axis=1)

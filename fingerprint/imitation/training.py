@@ -1,0 +1,225 @@
+"""Training an imitator: regression of many sources' pictures on what one of them looks like reduced; resumable.
+
+The error of a source's picture, beside the mean of those asked for, counts in parts of what tells the source from its
+nearest relative; that of the mean itself in parts of a tenth of what plain enlargement leaves.
+"""
+
+import dataclasses
+import functools
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, cast
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optax
+from optax.contrib import MuonDimensionNumbers, muon
+
+from fingerprint.drawing import ahead
+from fingerprint.imitation.batches import Batch, Pool
+from fingerprint.imitation.network import Shape, Weights, common, deviations, enlarged, features, initial, luma, reduced
+from model_zoo.checkpoints import Checkpoints
+
+_MEAN = 0.998  # of the running mean of weights
+_WARM_UP = 100  # steps
+_EDGE = 3  # small pixels at a tile's edges that are not asked for
+_OF_MEAN = 9.0  # squared grey levels that the common part's error counts in
+_OURS = 0.25  # weight of a source that is not favoured
+_ADAM = 0.2  # its rate, in parts of Muon's
+_NEAREST = 4.0  # squared grey levels: sources are not told more closely than that
+
+
+@dataclasses.dataclass(frozen=True)
+class ImitationConfig:
+    """What a run is.
+
+    Attributes:
+        shape: of the imitator.
+        steps: in all.
+        batch: tiles a step.
+        others: sources that are not favoured, asked for in a step.
+        rate: the highest learning rate.
+        falling: share of the steps over which it falls to nothing.
+        seed: of weights and batches.
+    """
+
+    shape: Shape
+    steps: int = 10_000
+    batch: int = 16
+    others: int = 8
+    rate: float = 1e-3
+    falling: float = 0.6
+    seed: int = 0
+
+
+@dataclasses.dataclass(frozen=True)
+class Progress:
+    """How a run stands: step, steps, seconds, the mean's error, and each source's error in parts of its distance."""
+
+    step: int
+    steps: int
+    seconds: float
+    common: float
+    sources: dict[str, float]
+
+
+@dataclasses.dataclass
+class State:
+    """All that a step changes."""
+
+    weights: Weights
+    optimizer: optax.OptState
+    mean: Weights
+
+
+jax.tree_util.register_dataclass(State, ["weights", "optimizer", "mean"], [])
+
+
+def train(
+    config: ImitationConfig,
+    pool: Pool,
+    favoured: frozenset[str],
+    folder: Path,
+    *,
+    report: Callable[[Progress], None] = lambda progress: None,
+    every: int = 200,
+    keep_every: int = 500,
+    until: Callable[[], bool] = lambda: False,
+) -> State:
+    """Train, or go on from the newest checkpoint.
+
+    Args:
+        config: the run.
+        pool: the scenes, with the shape's sources.
+        favoured: sources that weigh most.
+        folder: for checkpoints.
+        report: told every `every` steps.
+        every: steps between reports.
+        keep_every: steps between checkpoints.
+        until: asked after each checkpoint whether to stop before the end.
+
+    Returns:
+        The state after the last step taken.
+
+    Raises:
+        FloatingPointError: the loss is not finite.
+    """
+    optimizer = _optimizer(config)
+    names = config.shape.sources
+    share = np.array([1.0 if name in favoured else _OURS for name in names], np.float32)
+    weight, near = jnp.asarray(share), jnp.asarray(np.maximum(pool.nearest(), _NEAREST))
+    step = jax.jit(functools.partial(_step, config.shape, optimizer, weight, near), donate_argnums=0)
+    weights = initial(config.shape, config.seed)
+    state = State(weights, optimizer.init(weights), {name: value.copy() for name, value in weights.items()})
+    draw = functools.partial(_draw, config, pool)
+    with Checkpoints(folder) as checkpoints:
+        begun = checkpoints.latest() or 0
+        if begun:
+            state = checkpoints.load(begun, state)
+        clock, seen = time.perf_counter(), []
+        for number, batch in ahead(draw, begun, config.steps):
+            state, figures = step(state, batch.tiles, batch.targets, batch.chosen, batch.present)
+            seen.append((batch.chosen, figures))
+            done = number + 1
+            if done % every == 0 or done == config.steps:
+                mean, sources = _told(names, seen)
+                if not np.isfinite(mean):
+                    raise FloatingPointError(f"the loss is not finite at step {done}")
+                report(Progress(done, config.steps, time.perf_counter() - clock, mean, sources))
+                seen = []
+            if done % keep_every == 0 or done == config.steps:
+                checkpoints.save(done, state)
+                if until():
+                    break
+    return state
+
+
+def _draw(config: ImitationConfig, pool: Pool, number: int) -> Batch:
+    return pool.batch(config.seed, number, config.batch, config.others)
+
+
+def _told(names: tuple[str, ...], seen: list) -> tuple[float, dict[str, float]]:
+    total, count = np.zeros(len(names)), np.zeros(len(names))
+    for chosen, (_, errors, present) in seen:
+        total[chosen] += np.asarray(errors)
+        count[chosen] += np.asarray(present)
+    sources = {name: float(total[k] / count[k]) for k, name in enumerate(names) if count[k]}
+    return float(np.mean([float(figures[0]) for _, figures in seen])), sources
+
+
+def _optimizer(config: ImitationConfig) -> optax.GradientTransformation:
+    """Muon (Jordan et al., 2024) for the trunk's kernels, Adam for the rest."""
+    falling = max(1.0, config.falling * config.steps)
+
+    def rate(count: jax.typing.ArrayLike) -> jax.Array:
+        step = jnp.asarray(count, jnp.float32)
+        return config.rate * jnp.clip(jnp.minimum(step / _WARM_UP, (config.steps - step) / falling), 0.0, 1.0)
+
+    def matrices(tree: Any) -> dict[str, MuonDimensionNumbers | None]:
+        return {name: _matrix(name) for name in tree}
+
+    return optax.chain(
+        optax.clip_by_global_norm(5.0),
+        muon(
+            rate,
+            adam_learning_rate=lambda count: rate(count) * jnp.float32(_ADAM),
+            weight_decay=0.0,
+            adam_weight_decay=0.0,
+            consistent_rms=0.2,
+            muon_weight_dimension_numbers=cast(Any, matrices),
+        ),
+    )
+
+
+def _matrix(name: str) -> MuonDimensionNumbers | None:
+    layer, _, part = name.rpartition("/")
+    return MuonDimensionNumbers((0, 1, 2), 3) if part == "kernel" and layer not in ("common", "sources") else None
+
+
+def _step(
+    shape: Shape,
+    optimizer: optax.GradientTransformation,
+    weight: jax.Array,
+    near: jax.Array,
+    state: State,
+    tiles: jax.Array,
+    targets: jax.Array,
+    chosen: jax.Array,
+    present: jax.Array,
+) -> tuple[State, tuple[jax.Array, jax.Array, jax.Array]]:
+    def loss(weights: Weights) -> tuple[jax.Array, tuple[jax.Array, jax.Array, jax.Array]]:
+        small = reduced(tiles, shape.scale)
+        maps = features(shape, weights, small)
+        here = present / jnp.maximum(present.sum(axis=1, keepdims=True), 1)
+        wanted = targets.astype(jnp.float32)
+        mean = (wanted * here[:, :, None, None]).sum(axis=1)
+        told = deviations(shape, weights, maps, chosen)
+        told_mean = (told * here[:, :, None, None]).sum(axis=1)
+        base = enlarged(luma(small), shape.scale) + common(shape, weights, maps) + told_mean
+        of_mean = jnp.square(_inner(shape, base - mean)) / _OF_MEAN
+        apart = (told - told_mean[:, None]) - (wanted - mean[:, None])
+        errors = jnp.square(_inner(shape, apart)) / near[chosen][None, :, None, None]
+        shares = present * weight[chosen][None]
+        lost = (_robust(errors).mean(axis=(2, 3)) * shares).sum() / shares.sum()
+        told_apart = (errors.mean(axis=(2, 3)) * present).sum(axis=0)
+        return _robust(of_mean).mean() + lost, (of_mean.mean(), told_apart, present.sum(axis=0))
+
+    (_, figures), slopes = jax.value_and_grad(loss, has_aux=True)(state.weights)
+    with jax.numpy_dtype_promotion("standard"), jax.numpy_rank_promotion("allow"):  # optax itself mixes them
+        updates, optimized = optimizer.update(slopes, state.optimizer, state.weights)
+        weights = cast(Weights, optax.apply_updates(state.weights, updates))
+    mean = {name: value + (1 - _MEAN) * (weights[name] - value) for name, value in state.mean.items()}
+    return State(weights, optimized, mean), figures
+
+
+def _robust(squares: jax.Array) -> jax.Array:
+    """Let large errors count by their size, not by their square: strong edges would drown the rest."""
+    return jnp.sqrt(1 + squares) - 1
+
+
+def _inner(shape: Shape, pictures: jax.Array) -> jax.Array:
+    """Cut off what a tile's edge has changed."""
+    edge = _EDGE * shape.scale
+    return pictures[..., edge:-edge, edge:-edge]
