@@ -26,7 +26,8 @@ from fingerprint.sources import known_sources
 from fingerprint.training_set import measure
 
 ASKED = tuple(condition for condition in CONDITIONS if condition.kind != "resized")
-SHRINKAGE = 0.1
+SHRINKAGE = 0.4
+"""On fold 0 at x2, JPEG 75, crops of 156 pixels on the lattice: 0.77 with 0.1, 0.82 with 0.3, 0.83 with 0.5."""
 _MODE = "colour"
 _RECIPE = "1"
 OURS = (ZOO, "whorl-")

@@ -13,7 +13,7 @@ from fingerprint.imitation.agreement import Imitator, Sums
 SCALES = (2, 3, 4)
 SIDES = (180, 156, 132)  # of windows, in pixels: multiples of all lattices
 MOST = 6  # windows of a picture
-_SHORT = 4  # phases that plain enlargement leaves to the imitator
+_SHORT = 4  # phases that plain enlargement leaves to the imitator, or half of them
 _RIDGE = 0.1
 
 Phase = tuple[int, int]
@@ -67,7 +67,7 @@ def find_phase(imitator: Imitator, pixels: np.ndarray, pool: Executor | None = N
     phases = [(down, across) for down in range(scale) for across in range(scale)]
     windows = np.stack([pixels[top + a : top + a + side, left + b : left + b + side] for a, b in phases])
     plain = imitator.plain_errors(windows)
-    short = np.argsort(plain, kind="stable")[:_SHORT]
+    short = np.argsort(plain, kind="stable")[: min(_SHORT, len(phases) // 2)]
     left_over = list((pool.map if pool else map)(lambda k: unexplained(imitator.sums(windows[k][None])), short))
     down, across = phases[int(short[int(np.argmin(left_over))])]
     return (top + down) % scale, (left + across) % scale
