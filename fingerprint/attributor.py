@@ -149,7 +149,7 @@ class Attributor:
     def place(self, measured: "Measured", mode: str, condition: Condition) -> np.ndarray:
         """Return (k,) float64: where a picture lies among the reference's sources, one of `Places.vectors`."""
         expert = self.reference.experts[mode, condition.name]
-        return expert.places.vectors(_scores(expert.tracer, measured.features[mode_mask(mode)][None]))[0]
+        return expert.places.vectors(expert.tracer.steady_scores(measured.features[mode_mask(mode)][None]))[0]
 
     def judge(self, evidence: Evidence, features: TileFeatures, grey: bool, everywhere: bool = False) -> Result:
         """Answer for one picture whose tiles have been measured.
@@ -216,8 +216,8 @@ class Attributor:
 
     def _ask(self, mode: str, condition: Condition, vector: np.ndarray) -> tuple[Expert, Scored]:
         expert = self.reference.experts[mode, condition.name]
-        traced = _scores(expert.tracer, vector)
-        scored = expert.score(_scores(expert.detector, vector), traced)
+        traced = expert.tracer.steady_scores(vector)
+        scored = expert.score(expert.detector.steady_scores(vector), traced)
         near = self._comparable(mode, condition)
         return expert, expert.compare(scored, traced, near, self._alone) if near else scored
 
@@ -237,7 +237,7 @@ class Attributor:
 
     def _route(self, mode: str, vector: np.ndarray, quality: int | None) -> Route:
         router = self.reference.routers[mode]
-        scores = self.reference.router_temperatures[mode] * _scores(router, vector)[0].astype(np.float64)
+        scores = self.reference.router_temperatures[mode] * router.steady_scores(vector)[0].astype(np.float64)
         order = [router.classes.index(condition.name) for condition in CONDITIONS]
         scores = scores[order]
         return route(scores - scores.max() - math.log(np.exp(scores - scores.max()).sum()), quality)
@@ -334,11 +334,6 @@ def _opened(folder: Path | None, identity: str, alone: bool) -> "Mapping[str, En
     from fingerprint.gallery import open_gallery
 
     return open_gallery(folder, identity, needed=alone).sources
-
-
-def _scores(discriminant, vector: np.ndarray) -> np.ndarray:
-    """Apply a discriminant without BLAS, whose sums depend on the number of threads."""
-    return (vector[0][:, None] * discriminant.weights).sum(axis=0, dtype=np.float64)[None] + discriminant.offsets
 
 
 def _facts(evidence: Evidence, notes: list[str]) -> ImageFacts:

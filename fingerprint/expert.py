@@ -99,8 +99,8 @@ class Expert:
         both = np.concatenate([detect, trace], axis=1)
         return Scored(
             self.kinds.log_probabilities(trace),
-            _log_ratio(self.novelty, told, KNOWN),
-            _log_ratio(self.detection, _signs(sums, self.match, told), "upscaled"),
+            self.novelty.log_ratio(told, KNOWN),
+            self.detection.log_ratio(_signs(sums, self.match, told), "upscaled"),
             {name: head.log_probabilities(both) for name, head in self.heads.items()},
             (both * self.size[:-1]).sum(axis=1) + self.size[-1],
             self.sources,
@@ -135,8 +135,8 @@ class Expert:
         every = np.concatenate([shares, beside], axis=1)
         log_sources = every - np.asarray(logsumexp(every, axis=1, keepdims=True))
         fit = novelty(np.concatenate([shipped, np.maximum(own, 0)], axis=1))
-        known = _log_ratio(self.novelty, fit, KNOWN)
-        matched = np.logaddexp(scored.upscaled, _log_ratio(self.match, fit, KNOWN)) - np.log(2)
+        known = self.novelty.log_ratio(fit, KNOWN)
+        matched = np.logaddexp(scored.upscaled, self.match.log_ratio(fit, KNOWN)) - np.log(2)
         scored = replace(scored, upscaled=np.where(own.min(axis=1) < nearest[:, 0], matched, scored.upscaled))
         if not alone:
             return replace(scored, log_sources=log_sources, known=known, sources=(*self.sources, *enrolled))
@@ -196,13 +196,7 @@ def _signs(sums: np.ndarray, match: Logistic, told: np.ndarray) -> np.ndarray:
 
     That it fits none says nothing: an unknown network's pictures do not either.
     """
-    return np.concatenate([sums, np.maximum(_log_ratio(match, told, KNOWN), 0)[:, None]], axis=1)
-
-
-def _log_ratio(model: Logistic, inputs: np.ndarray, positive: str) -> np.ndarray:
-    log_p = model.log_probabilities(inputs)
-    k = model.classes.index(positive)
-    return log_p[:, k] - log_p[:, 1 - k]
+    return np.concatenate([sums, np.maximum(match.log_ratio(told, KNOWN), 0)[:, None]], axis=1)
 
 
 def fit_expert(
@@ -244,7 +238,7 @@ def fit_expert(
     for fold, part in enumerate(trace.folds):
         trace_scores[data.folds == fold] = part.scores(data.features[data.folds == fold])
     every = np.ones(len(data.labels), bool)
-    of_means = {fold: _of_means(part) for fold, part in enumerate(trace.folds)}
+    of_means = {fold: part.means for fold, part in enumerate(trace.folds)}
     build = _Builder(data, groups, detect, trace_scores, of_means, sources, shares, asked)
     jobs = [(detect.full, trace.full, every)]
     jobs += [(d, t, data.folds != f) for f, (d, t) in enumerate(zip(detect.folds, trace.folds, strict=True))]
@@ -267,11 +261,6 @@ def _cross_fit_within(
         return replace(part, weights=weights)
 
     return CrossFit(widened(fitted.full), fitted.held_out, tuple(map(widened, fitted.folds)))
-
-
-def _of_means(discriminant: Discriminant) -> np.ndarray:
-    assert discriminant.of_means is not None  # noqa: S101 - it has just been fitted
-    return discriminant.of_means
 
 
 @dataclass(frozen=True)
@@ -311,7 +300,7 @@ class _Builder:
             detector=detector,
             tracer=tracer,
             kinds=fit_kinds(trace[judged], index[judged], [self.kind(name) for name in tracer.classes]),
-            places=fit_places(_of_means(tracer)),
+            places=fit_places(tracer.means),
             novelty=fit_novelty(trace, index, folds, self.of_means, labels == ENLARGED, asked),
             match=match,
             detection=fit_logistic(signs[calm], upscaled[calm], weights, ridge=1e-5),

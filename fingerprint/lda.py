@@ -36,6 +36,17 @@ class Discriminant:
         """Return the (n, k) float32 scores of (n, d) features."""
         return features @ self.weights + self.offsets
 
+    def steady_scores(self, features: np.ndarray) -> np.ndarray:
+        """Return the (n, k) float64 scores of (n, d) features without BLAS, whose sums depend on the threads."""
+        rows = [(row[:, None] * self.weights).sum(axis=0, dtype=np.float64) for row in features]
+        return np.stack(rows) + self.offsets
+
+    @property
+    def means(self) -> np.ndarray:
+        """`of_means` of a discriminant that has just been fitted."""
+        assert self.of_means is not None  # noqa: S101
+        return self.of_means
+
 
 @dataclass(frozen=True)
 class CrossFit:

@@ -25,6 +25,12 @@ class Logistic:
         scores = np.einsum("nd,dc->nc", inputs.astype(np.float64), self.weights, optimize=False) + self.offsets
         return scores - logsumexp(scores, axis=1, keepdims=True)
 
+    def log_ratio(self, inputs: np.ndarray, positive: str) -> np.ndarray:
+        """Return (n,) log-odds of one of two classes for (n, d) inputs."""
+        log_p = self.log_probabilities(inputs)
+        k = self.classes.index(positive)
+        return log_p[:, k] - log_p[:, 1 - k]
+
 
 def fit_logistic(inputs: np.ndarray, labels: np.ndarray, weights: np.ndarray, ridge: float = 1e-3) -> Logistic:
     """Fit a multinomial logistic regression by maximum weighted likelihood with a ridge on standardised inputs.

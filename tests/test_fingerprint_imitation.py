@@ -31,7 +31,7 @@ from fingerprint.imitation.network import Shape, common, deviations, enlarged, f
 from fingerprint.imitation.opinion import Opinion, read_opinion
 from fingerprint.imitation.pictures import Scene
 from fingerprint.imitation.store import read_tracers, write_tracers
-from fingerprint.imitation.tracer import Say, Tracer, measures, parted, trace_scores, vector
+from fingerprint.imitation.tracer import Say, Tracer, measures, parted, vector
 from fingerprint.imitation.training import ImitationConfig, train
 from fingerprint.imitation.windows import MOST, SIDES, compare, corners, find_phase, unexplained, window_side
 from fingerprint.lda import Discriminant, cross_fit
@@ -319,7 +319,7 @@ def test_parts_of_probabilities_sum_to_one():
     assert np.exp(within).sum() == pytest.approx(1) and np.exp(total[0, 0]) == pytest.approx(0.4)
     assert measures(np.array([2.0]), np.array([[4.0, 9.0]])).tolist() == [[2.0, 2.0, pytest.approx(np.log(3.5))]]
     discriminant = tracer().discriminant
-    assert trace_scores(discriminant, np.array([[1.0, 2.0]])).tolist() == [[1.0, 2.0]]
+    assert discriminant.steady_scores(np.array([[1.0, 2.0]])).tolist() == [[1.0, 2.0]]
 
 
 # fitting

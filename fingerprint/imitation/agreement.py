@@ -18,12 +18,14 @@ import jax.numpy as jnp
 import numpy as np
 
 from fingerprint.imitation.network import Shape, Tiles, Weights, common, deviations, enlarged, features, luma, reduced
+from model_zoo.weights import write_atomically
 
-BANDS = 3  # fine, middle, coarse
 FORMAT = 1
 EDGE = 8  # pixels of a window that are not compared: its edge is in what is seen there
 _BINOMIAL = (1 / 16, 4 / 16, 6 / 16, 4 / 16, 1 / 16)
 _KEY = "whorl"
+_RIDGE = 0.1
+LEAST = 1e-12
 
 
 class ImitatorError(ValueError):
@@ -32,7 +34,7 @@ class ImitatorError(ValueError):
 
 @dataclass(frozen=True)
 class Sums:
-    """Products of pictures, summed over pixels and divided by their number in the end.
+    """Products of pictures, summed over pixels.
 
     Attributes:
         products: (bands, k) of what a picture shows and what each source does.
@@ -95,6 +97,17 @@ class Imitator:
     def plain_errors(self, windows: np.ndarray) -> np.ndarray:
         """Return (n,): mean squared difference of each window from its own reduction, plainly enlarged."""
         return np.asarray(self._plain(windows))
+
+
+def explained(products: np.ndarray, among: np.ndarray) -> np.ndarray:
+    """Return the (k,) coefficients with which sources' pictures best explain a picture (ridge regression).
+
+    Args:
+        products: (k,) of the picture and each source.
+        among: (k, k) of the sources.
+    """
+    size = np.trace(among) / len(among) + LEAST
+    return np.linalg.solve(among + _RIDGE * size * np.eye(len(among)), products)
 
 
 def compared(shape: Shape, weights: Weights, windows: Tiles) -> tuple[jax.Array, jax.Array, jax.Array]:
@@ -185,13 +198,11 @@ def save_imitator(path: Path, shape: Shape, weights: Weights, training: dict) ->
         weights: as trained.
         training: plain facts on the training, kept with the weights.
     """
-    from safetensors.numpy import save_file
+    from safetensors.numpy import save
 
     rounded = {
         name: np.asarray(value, np.float16 if name.endswith("kernel") else np.float32)
         for name, value in weights.items()
     }
     about = {"format": FORMAT, "shape": asdict(shape), "training": training}
-    partial = path.with_suffix(".partial")
-    save_file(rounded, partial, metadata={_KEY: json.dumps(about, sort_keys=True)})
-    partial.replace(path)
+    write_atomically(path, save(rounded, metadata={_KEY: json.dumps(about, sort_keys=True)}))

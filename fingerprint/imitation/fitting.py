@@ -181,16 +181,11 @@ def fit_tracer(
         classical = data.features[crops.rows[mine]][:, mode_mask(_MODE)]
         says[name] = fitted.say(name, classical, crops.told[mine], crops.labels[mine])
     full = crossed.full
-    return Tracer(imitator.shape.scale, imitator.identity, full, fit_places(_of_means(full)), says)
+    return Tracer(imitator.shape.scale, imitator.identity, full, fit_places(full.means), says)
 
 
 def _named(name: str) -> Condition:
     return next(condition for condition in CONDITIONS if condition.name == name)
-
-
-def _of_means(discriminant: Discriminant) -> np.ndarray:
-    assert discriminant.of_means is not None  # noqa: S101 - it has just been fitted
-    return discriminant.of_means
 
 
 @dataclass(frozen=True)
@@ -235,7 +230,7 @@ class Fitted:
         target: np.ndarray,
     ) -> Logistic:
         """Learn known against unknown, each source playing the unknown in turn, for the experts and for agreement."""
-        of_means = _of_means(self.discriminant)
+        of_means = self.discriminant.means
         inputs = [measures(known, fit_places(of_means).squared_distances(scores))]
         labels, parts = [KNOWN] * len(target), target.tolist()
         vectors, centres = expert.places.vectors(traced), expert.places.centres
@@ -243,15 +238,12 @@ class Fitted:
             mine = target == k
             if not mine.any():
                 continue
-            others = np.arange(len(centres)) != column
-            kept = np.flatnonzero(others)
+            kept = np.flatnonzero(np.arange(len(centres)) != column)
             placed = fit_places(centres @ centres.T, kept)  # inner products, as scores of means are up to a shift
             told = novelty(placed.squared_distances((vectors[mine] @ centres.T)[:, kept]))
-            log_p = expert.novelty.log_probabilities(told)
-            side = expert.novelty.classes.index(KNOWN)
             rest = np.flatnonzero(np.arange(len(of_means)) != k)
             squared = fit_places(of_means, rest).squared_distances(scores[mine][:, rest])
-            inputs.append(measures(log_p[:, side] - log_p[:, 1 - side], squared))
+            inputs.append(measures(expert.novelty.log_ratio(told, KNOWN), squared))
             labels += [UNKNOWN] * int(mine.sum())
             parts += [k] * int(mine.sum())
         names = np.array(labels)

@@ -18,6 +18,7 @@ from fingerprint.lda import Discriminant
 from fingerprint.logistic import Logistic
 from fingerprint.openset import Places
 from fingerprint.reference import SHIPPED, ReferenceError
+from model_zoo.weights import write_atomically
 
 TENSORS, DESCRIPTION = "agreement.safetensors", "agreement.json"
 FORMAT = 1
@@ -59,9 +60,7 @@ def write_tracers(tracers: Mapping[int, Tracer], reference: str, card: Mapping[s
     }
     text = json.dumps(about, indent=1, sort_keys=True, allow_nan=False) + "\n"
     for name, data in ((TENSORS, content), (DESCRIPTION, text.encode())):
-        partial = folder / f"{name}.partial"
-        partial.write_bytes(data)
-        partial.replace(folder / name)
+        write_atomically(folder / name, data)
     return folder / DESCRIPTION
 
 

@@ -13,13 +13,11 @@ import numpy as np
 from scipy.special import logsumexp
 
 from fingerprint.expert import Scored
-from fingerprint.imitation.agreement import Sums
+from fingerprint.imitation.agreement import LEAST, Sums, explained
 from fingerprint.lda import Discriminant
 from fingerprint.logistic import Logistic
 from fingerprint.openset import KNOWN, Places, novelty
 
-_RIDGE = 0.1
-_LEAST = 1e-12
 _LEADING = 0.5  # probability of the scale from which agreement is asked whether the source is enrolled
 
 
@@ -36,10 +34,10 @@ def vector(sums: Sums) -> np.ndarray:
     parts += list(zip(sums.products, sums.among, sums.energy.tolist(), strict=True))
     out = []
     for products, among, energy in parts:
-        size = np.trace(among) / len(among) + _LEAST
-        coefficients = np.linalg.solve(among + _RIDGE * size * np.eye(len(among)), products)
-        alike = products / np.sqrt((among.diagonal() + _LEAST) * (energy + _LEAST))
-        out += [coefficients, alike, np.log([(energy + _LEAST) / sums.pixels, size / sums.pixels])]
+        size = np.trace(among) / len(among) + LEAST
+        coefficients = explained(products, among)
+        alike = products / np.sqrt((among.diagonal() + LEAST) * (energy + LEAST))
+        out += [coefficients, alike, np.log([(energy + LEAST) / sums.pixels, size / sums.pixels])]
     return np.concatenate(out).astype(np.float32)
 
 
@@ -86,21 +84,13 @@ class Tracer:
         """
         say = self.says[condition]
         columns = [scored.sources.index(name) for name in self.discriminant.classes]
-        scores = trace_scores(self.discriminant, told)
+        scores = self.discriminant.steady_scores(told)
         within, total = parted(scored.log_sources[:, columns])
         log_sources = scored.log_sources.copy()
         log_sources[:, columns] = total + parted(say.experts * within + say.agreement * scores)[0]
         inputs = measures(scored.known, self.places.squared_distances(scores))
-        log_p = say.known.log_probabilities(inputs)
-        side = say.known.classes.index(KNOWN)
-        known = np.where(total[:, 0] > np.log(_LEADING), log_p[:, side] - log_p[:, 1 - side], scored.known)
+        known = np.where(total[:, 0] > np.log(_LEADING), say.known.log_ratio(inputs, KNOWN), scored.known)
         return replace(scored, log_sources=log_sources, known=known)
-
-
-def trace_scores(discriminant: Discriminant, told: np.ndarray) -> np.ndarray:
-    """Return (n, k) scores of (n, d) vectors without BLAS, whose sums depend on the number of threads."""
-    rows = [(row[:, None] * discriminant.weights).sum(axis=0, dtype=np.float64) for row in told]
-    return np.stack(rows) + discriminant.offsets
 
 
 def parted(log_p: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -9,20 +9,19 @@ import functools
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, cast
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 import optax
-from optax.contrib import MuonDimensionNumbers, muon
+from optax.contrib import MuonDimensionNumbers
 
+from fingerprint.descent import moved, muon_optimizer
 from fingerprint.drawing import ahead
 from fingerprint.imitation.batches import Batch, Pool
 from fingerprint.imitation.network import Shape, Weights, common, deviations, enlarged, features, initial, luma, reduced
 from model_zoo.checkpoints import Checkpoints
 
-_MEAN = 0.998  # of the running mean of weights
 _WARM_UP = 100  # steps
 _EDGE = 3  # small pixels at a tile's edges that are not asked for
 _OF_MEAN = 9.0  # squared grey levels that the common part's error counts in
@@ -150,26 +149,8 @@ def _told(names: tuple[str, ...], seen: list) -> tuple[float, dict[str, float]]:
 
 
 def _optimizer(config: ImitationConfig) -> optax.GradientTransformation:
-    """Muon (Jordan et al., 2024) for the trunk's kernels, Adam for the rest."""
-    falling = max(1.0, config.falling * config.steps)
-
-    def rate(count: jax.typing.ArrayLike) -> jax.Array:
-        step = jnp.asarray(count, jnp.float32)
-        return config.rate * jnp.clip(jnp.minimum(step / _WARM_UP, (config.steps - step) / falling), 0.0, 1.0)
-
-    def matrices(tree: Any) -> dict[str, MuonDimensionNumbers | None]:
-        return {name: _matrix(name) for name in tree}
-
-    return optax.chain(
-        optax.clip_by_global_norm(5.0),
-        muon(
-            rate,
-            adam_learning_rate=lambda count: rate(count) * jnp.float32(_ADAM),
-            weight_decay=0.0,
-            adam_weight_decay=0.0,
-            consistent_rms=0.2,
-            muon_weight_dimension_numbers=cast(Any, matrices),
-        ),
+    return muon_optimizer(
+        config.rate, config.steps, warm_up=_WARM_UP, falling=config.falling, matrix=_matrix, adam=_ADAM
     )
 
 
@@ -207,10 +188,7 @@ def _step(
         return _robust(of_mean).mean() + lost, (of_mean.mean(), told_apart, present.sum(axis=0))
 
     (_, figures), slopes = jax.value_and_grad(loss, has_aux=True)(state.weights)
-    with jax.numpy_dtype_promotion("standard"), jax.numpy_rank_promotion("allow"):  # optax itself mixes them
-        updates, optimized = optimizer.update(slopes, state.optimizer, state.weights)
-        weights = cast(Weights, optax.apply_updates(state.weights, updates))
-    mean = {name: value + (1 - _MEAN) * (weights[name] - value) for name, value in state.mean.items()}
+    weights, optimized, mean = moved(optimizer, slopes, state.optimizer, state.weights, state.mean)
     return State(weights, optimized, mean), figures
 
 

@@ -8,13 +8,12 @@ from concurrent.futures import Executor
 
 import numpy as np
 
-from fingerprint.imitation.agreement import Imitator, Sums
+from fingerprint.imitation.agreement import Imitator, Sums, explained
 
 SCALES = (2, 3, 4)
 SIDES = (180, 156, 132)  # of windows, in pixels: multiples of all lattices
 MOST = 6  # windows of a picture
 _SHORT = 4  # phases that plain enlargement leaves to the imitator, or half of them
-_RIDGE = 0.1
 
 Phase = tuple[int, int]
 
@@ -81,8 +80,7 @@ def _texture(part: np.ndarray) -> float:
 def unexplained(sums: Sums) -> float:
     """Return what is left of a picture's energy beyond the common part once all sources together have explained it."""
     products, among = sums.products.sum(axis=0), sums.among.sum(axis=0)
-    among = among + _RIDGE * np.trace(among) / len(among) * np.eye(len(among))
-    return float(sums.energy.sum() - products @ np.linalg.solve(among, products))
+    return float(sums.energy.sum() - products @ explained(products, among))
 
 
 def compare(

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from pathlib import Path
+from statistics import mean
 
 from reports.commandline import ANSWERED, Parser, emit, positive_int
 from reports.commands.fingerprint.common import make_room, say, work_option
@@ -29,10 +30,10 @@ def main(argv: Sequence[str], prog: str) -> int:
     config = imitation_config(options.scale, pool, options.steps, options.seed)
 
     def report(progress: Progress) -> None:
-        worst = sum(progress.sources[name] for name in favoured & progress.sources.keys()) / len(favoured)
+        published = mean(progress.sources[name] for name in favoured & progress.sources.keys())
         say(
             f"step {progress.step} of {progress.steps}, {progress.seconds:.0f} s: common error {progress.common:.2f}, "
-            f"published sources' {worst:.2f} of what tells them apart"
+            f"published sources' {published:.2f} of what tells them apart"
         )
 
     run = options.work / f"imitator-x{options.scale}-{config.steps}-{config.seed}"
