@@ -1,7 +1,8 @@
 """The typed answer about one image: what every renderer shows and `attribute --json` prints (contract version 1)."""
 
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
-from typing import Literal
+from typing import Any, Literal
 
 Verdict = Literal["known_source", "unknown_source", "not_upscaled", "inconclusive"]
 
@@ -154,6 +155,57 @@ class Result:
                 "priors": asdict(self.tool.priors),
             },
         }
+
+
+def result_from_json(found: Mapping[str, Any]) -> Result:
+    """Return the result that `Result.to_json` wrote.
+
+    Args:
+        found: the contract's object, version 1.
+
+    Raises:
+        ValueError: it is no such object.
+    """
+    try:
+        if found["schema_version"] != SCHEMA_VERSION:
+            raise ValueError(f"schema_version must be {SCHEMA_VERSION}, got {found['schema_version']!r}")
+        tool = dict(found["tool"])
+        return Result(
+            image=ImageFacts(**{**found["image"], "notes": tuple(found["image"]["notes"])}),
+            verdict=found["verdict"],
+            candidates=tuple(Candidate(**one) for one in found["candidates"]),
+            upscaled=Upscaled(**found["upscaled"]),
+            parameters={name: _parameter(one) for name, one in found["parameters"].items()},
+            tool=Tool(**{**tool, "priors": Priors(**tool["priors"])}),
+            regions=None if found["regions"] is None else _regions(found["regions"]),
+        )
+    except (KeyError, TypeError) as error:
+        raise ValueError(f"this is no result of attribute --json: {type(error).__name__} {error}") from None
+
+
+def _parameter(found: Mapping[str, Any]) -> Parameter:
+    interval = found.get("interval")
+    return Parameter(
+        found["value"], None if interval is None else tuple(interval), found.get("probabilities"), found.get("level")
+    )
+
+
+def _regions(found: Mapping[str, Any]) -> RegionMap:
+    return RegionMap(
+        cell=found["cell"],
+        log10_lr=tuple(tuple(row) for row in found["log10_lr"]),
+        parts=tuple(tuple(row) for row in found["parts"]),
+        found=tuple(
+            Region(
+                **{
+                    **one,
+                    "box": tuple(one["box"][side] for side in ("left", "top", "width", "height")),
+                    "source": None if one["source"] is None else Candidate(**one["source"]),
+                }
+            )
+            for one in found["found"]
+        ),
+    )
 
 
 def _parameter_json(parameter: Parameter) -> dict:

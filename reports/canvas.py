@@ -12,7 +12,13 @@ FORMATS = {
 
 
 def encoded(
-    size: tuple[float, float], suffix: str, draw: Callable[[Any], None], *, font: float = 9, dpi: int = 110
+    size: tuple[float, float],
+    suffix: str,
+    draw: Callable[[Any], None],
+    *,
+    font: float = 9,
+    dpi: int = 110,
+    tight: bool = False,
 ) -> bytes:
     """Draw a figure and encode it.
 
@@ -22,6 +28,7 @@ def encoded(
         draw: gets the empty figure.
         font: size of letters in points.
         dpi: pixels an inch.
+        tight: cut away what is empty around the content.
 
     Returns:
         The encoded figure, the same bytes for the same content and matplotlib.
@@ -44,5 +51,6 @@ def encoded(
         FigureCanvasAgg(figure)
         draw(figure)
         stream = io.BytesIO()
-        figure.savefig(stream, format=suffix[1:], metadata=FORMATS[suffix])
+        box = "tight" if tight else None
+        figure.savefig(stream, format=suffix[1:], metadata=FORMATS[suffix], bbox_inches=box)
     return stream.getvalue()

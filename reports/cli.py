@@ -27,6 +27,8 @@ GROUPS = {
     "zoo": "train, list and run super-resolution networks",
     "spectra": "draw residuals and spectra of a picture",
     "fingerprint": "fit and evaluate the reference that `attribute` compares with",
+    "case": "keep exhibits, signed results and reports, with a ledger of all that was done",
+    "report": "build the report on a case",
     "bench": "measure the speed and memory of `attribute` on this machine",
 }
 

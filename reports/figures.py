@@ -201,6 +201,35 @@ def draw(measured: Survey, name: str, sha256: str, suffix: str = ".png") -> byte
     return encoded((17, 10), suffix, fill, font=10)
 
 
+PANELS = ("picture", "residual", "spectrum")
+
+
+def draw_panel(measured: Survey, panel: str, suffix: str = ".png") -> bytes:
+    """Draw one part of the figure alone.
+
+    Args:
+        measured: what `survey` returned.
+        panel: one of `PANELS`.
+        suffix: one of `reports.canvas.FORMATS`.
+
+    Returns:
+        The encoded figure, the same bytes for the same picture and matplotlib.
+
+    Raises:
+        ValueError: another suffix or panel.
+    """
+    if panel not in PANELS:
+        raise ValueError(f"panel must be one of {', '.join(PANELS)}, got {panel!r}")
+    fill = {"picture": _picture, "residual": _residual, "spectrum": _spectrum}[panel]
+    rows, columns = measured.size if panel == "picture" else measured.residual.shape
+    tall = 6.4 if panel == "spectrum" else min(max(6.0 * rows / columns, 1.5) + 0.8, 8.0)
+
+    def draw(figure: Any) -> None:
+        fill(figure.add_subplot(), measured)
+
+    return encoded((7.2, tall), suffix, draw, font=10, tight=True)
+
+
 def _caption(measured: Survey, name: str, sha256: str) -> tuple[str, ...]:
     height, width = measured.size
     shown = drawable(name)

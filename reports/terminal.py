@@ -1,6 +1,6 @@
 """The typed result as a person reads it in a terminal: verdict first, then sources, parameters, notes."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from typing import Any
 
 from rich.console import Console, Group, RenderableType
@@ -8,12 +8,11 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
-from fingerprint.regression.targets import UNCODED
-from fingerprint.result import Parameter, Region, RegionMap, Result
+from fingerprint.result import Region, RegionMap, Result
 from reports.commandline import printable
+from reports.words import UNKNOWN, log_ratio, parameter_rows, probability
 
 PIPED_WIDTH = 100
-UNKNOWN = "not known"
 
 _SENTENCES = {
     "known_source": "upscaled, and of the enrolled sources by {source}",
@@ -27,19 +26,6 @@ _STYLES = {
     "not_upscaled": "bold green",
     "inconclusive": "bold",
 }
-_LABELS = {
-    "scale": "scale",
-    "architecture": "architecture",
-    "loss": "loss",
-    "training_data": "training data",
-    "log10_parameters": "parameters",
-    "scale_factor": "scale, real",
-    "depth": "convolutions",
-    "log10_adversarial_weight": "adversarial weight",
-    "jpeg_quality_before": "JPEG before",
-    "jpeg_quality_after": "JPEG after",
-}
-_IF_KNOWN = ("scale_factor", "depth", "log10_adversarial_weight", "jpeg_quality_before", "jpeg_quality_after")
 
 
 def console_for(stream: Any) -> Console:
@@ -92,10 +78,10 @@ def _sources(result: Result) -> RenderableType:
     table.add_column("log10 LR", justify="right", no_wrap=True)
     for place, candidate in enumerate(result.candidates):
         style = "bold" if place == 0 and result.verdict == "known_source" else None
-        row = (printable(candidate.source), _probability(candidate.probability), _log_ratio(candidate.log10_lr))
+        row = (printable(candidate.source), probability(candidate.probability), log_ratio(candidate.log10_lr))
         table.add_row(*row, style=style)
     upscaled = result.upscaled
-    table.add_row("upscaled by anything", _probability(upscaled.probability), _log_ratio(upscaled.log10_lr))
+    table.add_row("upscaled by anything", probability(upscaled.probability), log_ratio(upscaled.log10_lr))
     return Padding(table, (0, 0, 0, 2), expand=False)
 
 
@@ -104,14 +90,8 @@ def _parameters(result: Result) -> RenderableType:
     table.add_column("parsed", no_wrap=True)
     table.add_column("value", overflow="fold")
     table.add_column("probability", justify="right", no_wrap=True)
-    for name, parameter in result.parameters.items():
-        if name in _IF_KNOWN and parameter.value is None:
-            continue
-        value = _worded(name, parameter)
-        chance = (parameter.probabilities or {}).get(str(parameter.value))
-        known = parameter.value is not None
-        shown = "" if chance is None or not known else _probability(chance)
-        table.add_row(_LABELS.get(name, name), value, shown, style=None if known else "dim")
+    for label, value, chance, known in parameter_rows(result):
+        table.add_row(label, value, chance, style=None if known else "dim")
     return Padding(table, (0, 0, 0, 2), expand=False)
 
 
@@ -123,7 +103,7 @@ def _regions(regions: RegionMap) -> RenderableType:
     table.add_column("log10 LR", justify="right", no_wrap=True)
     table.add_column("source", overflow="fold")
     for region in regions.found:
-        table.add_row(region.kind.replace("_", " "), _place(region), _log_ratio(region.log10_lr), _made_by(region))
+        table.add_row(region.kind.replace("_", " "), _place(region), log_ratio(region.log10_lr), _made_by(region))
     return Padding(table, (0, 0, 0, 2), expand=False)
 
 
@@ -137,7 +117,7 @@ def _made_by(region: Region) -> str:
         return ""
     if region.source is None:
         return UNKNOWN
-    return f"{printable(region.source.source)} ({_probability(region.source.probability)})"
+    return f"{printable(region.source.source)} ({probability(region.source.probability)})"
 
 
 def _notes(notes: Iterable[str]) -> RenderableType:
@@ -147,63 +127,3 @@ def _notes(notes: Iterable[str]) -> RenderableType:
 
 def _table() -> Table:
     return Table(box=None, padding=(0, 3, 0, 0), pad_edge=False, header_style="dim")
-
-
-def _worded(name: str, parameter: Parameter) -> str:
-    if name == "log10_parameters":
-        return _network_size(parameter)
-    if name == "log10_adversarial_weight":
-        return _ranged(parameter, lambda value: f"about {10.0**value:.1g}", lambda value: f"{10.0**value:.1g}")
-    if name.startswith("jpeg_quality"):
-        return _ranged(parameter, lambda value: _quality(value, "quality "), _quality)
-    return _value(parameter)
-
-
-def _ranged(parameter: Parameter, told: Callable[[float], str], limit: Callable[[float], str]) -> str:
-    if not isinstance(parameter.value, int | float):
-        return UNKNOWN
-    value = told(float(parameter.value))
-    if parameter.interval is None or parameter.interval[0] == parameter.interval[1]:
-        return value
-    return f"{value} ({limit(parameter.interval[0])} to {limit(parameter.interval[1])}{_level(parameter)})"
-
-
-def _quality(value: float, before: str = "") -> str:
-    return f"{before}{value:g}" if value < UNCODED else "none"
-
-
-def _level(parameter: Parameter) -> str:
-    return "" if parameter.level is None else f" at {100 * parameter.level:g} %"
-
-
-def _value(parameter: Parameter) -> str:
-    if parameter.value is None:
-        return UNKNOWN
-    value = printable(str(parameter.value))
-    if parameter.interval is None or parameter.interval[0] == parameter.interval[1]:
-        return value
-    return f"{value} ({parameter.interval[0]:g} to {parameter.interval[1]:g}{_level(parameter)})"
-
-
-def _network_size(parameter: Parameter) -> str:
-    return _ranged(parameter, lambda value: f"about {_count(value)}", _count)
-
-
-def _count(log10: float) -> str:
-    """Write a number of parameters to two digits: 5.5 is 320,000."""
-    number = 10.0**log10
-    digits = max(0, len(str(int(number))) - 2)
-    return f"{round(number, -digits):,.0f}"
-
-
-def _probability(value: float) -> str:
-    """Write a probability so that neither certainty nor impossibility is claimed by rounding."""
-    if 0.0 < value < 0.001:
-        return "< 0.001"
-    if 0.999 < value < 1.0:
-        return "> 0.999"
-    return f"{value:.3f}"
-
-
-def _log_ratio(value: float) -> str:
-    return f"{value:+.2f}"

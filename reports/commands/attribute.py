@@ -24,6 +24,7 @@ from reports.commandline import (
 PRIORS = ("upscaled", "unknown_given_upscaled")
 MAX_PIXELS = 200_000_000
 FIGURES = (".png", ".pdf", ".svg")
+REPORTS = (".html", ".pdf")
 
 EPILOG = """\
 exit codes: 0 every image got a verdict; 1 at least one verdict is `inconclusive`; 2 at least one file could not be
@@ -74,6 +75,14 @@ def _parser(prog: str) -> Parser:
         "format",
     )
     add(
+        "--report",
+        type=Path,
+        metavar="OUT",
+        help=f"write one report on all images; the suffix ({' '.join(REPORTS)}) chooses the format, PDF is PDF/A-2a",
+    )
+    text = "a TOML table of words for likelihood ratios, for --report (default: the ENFSI guideline's)"
+    add("--verbal-scale", type=Path, metavar="FILE", help=text)
+    add(
         "--prior",
         action="append",
         type=_prior,
@@ -122,20 +131,42 @@ def _run(options: argparse.Namespace, prog: str, make: Callable[..., Callable[[A
     found = list(_found(options.images))
     if options.figure is not None:
         _check_figure(options.figure, [item.path for item in found])
+    gathered = _gathered(options, [item.path for item in found])
     attribute = _Late(functools.partial(make, options))
+    asked = attribute if gathered is None else gathered.keeping(attribute)
     if options.gallery is not None:  # what is wrong with it is wrong with the call
         attribute.ready()
     shown = _json if options.json else _table()
     code = ANSWERED
     with Bar(len(found), quiet=options.quiet) as bar:
-        for answer in in_order(found, _reader(options.max_pixels), attribute, shown):
+        for answer in in_order(found, _reader(options.max_pixels), asked, shown):
             with bar.step():
                 if isinstance(answer, Failure):
                     complain(prog, f"{answer.path}: {answer.reason}")
                 else:
                     emit(answer.text)
+                if gathered is not None:
+                    gathered.add(answer)
             code = max(code, _code(answer))
+    if gathered is not None:
+        gathered.write(options.report)
     return code
+
+
+def _gathered(options: argparse.Namespace, images: Sequence[str]) -> Any:
+    """Check what a report is written to and with, and return what gathers it; None where none is asked for."""
+    if options.report is None:
+        if options.verbal_scale is not None:
+            raise ValueError("--verbal-scale needs --report OUT")
+        return None
+    check_output("--report", options.report, REPORTS)
+    for image in images:
+        if options.report.exists() and Path(image).exists() and options.report.samefile(image):
+            raise ValueError(f"--report {options.report} is one of the pictures, which is never overwritten")
+    from reports.dossier.gather import Gathered
+    from reports.dossier.wording import read_scale
+
+    return Gathered(read_scale(options.verbal_scale))
 
 
 def _code(answer: Any) -> int:

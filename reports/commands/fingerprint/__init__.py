@@ -29,6 +29,8 @@ COMMANDS = {
     "fit-parameters": ("fit_parameters", "fit what tells hyper-parameters as real numbers with intervals"),
     "coverage": ("coverage", "measure how often these intervals hold for networks never seen"),
     "protocol": ("protocol", "run a published protocol on our networks: attribution, parsers of unseen ones, PRNU"),
+    "lineage": ("lineage", "weigh whether a network was tuned from, or taught by, one of several candidates"),
+    "lineage-study": ("lineage_study", "trace networks of known lineage, and learn what that is worth"),
     "validate": ("validate", "write the validation report from the results files of the other commands"),
     "enrol": ("enrol", "add a source to a gallery of your own from a handful of pictures"),
     "remove": ("remove", "take a source out of such a gallery"),

@@ -1,0 +1,1 @@
+"""What the analyst hands over: one typed report, rendered as HTML and as PDF/A."""
