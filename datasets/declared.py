@@ -115,7 +115,8 @@ def _manifest(path: str | Path | None) -> str:
     if path is None:
         return "present; not read"
     try:
-        with c2pa.Reader(str(path)) as reader:
+        offline = c2pa.Settings.from_dict({"verify": {"remote_manifest_fetch": False, "ocsp_fetch": False}})
+        with c2pa.Reader(str(path), context=c2pa.Context(offline)) as reader:  # evidence must not cause requests
             return _summary(json.loads(reader.json()))
     except Exception as error:  # the library has many kinds, and none may cost an answer
         return f"present; it cannot be read: {_plain(str(error).encode())}"

@@ -180,14 +180,7 @@ class Attributor:
             )
         if self._alone and len(left) == len(self._enrolled):
             return self._nothing(evidence, notes)
-        ask = self.asking(mode, vector)
-        expert, scored = ask_all(ask, route)
-        doubt = _contradicted(ask, route) if scored.upscaled[0] > 0 else None
-        if doubt:
-            scored = replace(scored, upscaled=np.zeros(1))
-        if self._opinion:
-            pixels = to_uint8(evidence.pixels)
-            scored = self._opinion.joined(pixels, scored, route.condition.name, self._pool)
+        expert, scored, doubt = self.heard(evidence.pixels, mode, vector, route)
         decision = decide(expert, scored, 0, self.reference.thresholds[mode, route.condition.name], self.priors)
         if doubt:
             decision = replace(decision, verdict="inconclusive", reason=doubt)
@@ -213,6 +206,29 @@ class Attributor:
             tool=self._tool,
             regions=found,
         )
+
+    def heard(
+        self, pixels: np.ndarray, mode: str, vector: np.ndarray, route: Route
+    ) -> tuple[Expert, Scored, str | None]:
+        """Hear all who have a say on one picture: the experts, and the imitators where they ship.
+
+        Args:
+            pixels: (H, W, 3) uint8 or uint16.
+            mode: colour or grey.
+            vector: (1, d) features of the mode.
+            route: what the picture went through.
+
+        Returns:
+            The expert of the condition, what all said together, and why it is in doubt, if it is.
+        """
+        ask = self.asking(mode, vector)
+        expert, scored = ask_all(ask, route)
+        doubt = _contradicted(ask, route) if scored.upscaled[0] > 0 else None
+        if doubt:
+            scored = replace(scored, upscaled=np.zeros(1))
+        if self._opinion and mode == "colour":
+            scored = self._opinion.joined(to_uint8(pixels), scored, route.condition.name, self._pool)
+        return expert, scored, doubt
 
     def _ask(self, mode: str, condition: Condition, vector: np.ndarray) -> tuple[Expert, Scored]:
         expert = self.reference.experts[mode, condition.name]

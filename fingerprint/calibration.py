@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 
 from datasets import Evidence
-from fingerprint.attributor import Attributor, ask_all
+from fingerprint.attributor import Attributor
 from fingerprint.decide import decide
 from fingerprint.evaluate import ORIGINAL, POSTS, asked
 from fingerprint.features import mode_mask
@@ -60,7 +60,7 @@ def weigh(attributor: Attributor, evidence: Evidence) -> Weighed | None:
     mode = measured.modes[0]
     vector = measured.features[mode_mask(mode)][None]
     route = attributor._route(mode, vector, evidence.jpeg_quality)
-    expert, scored = ask_all(attributor.asking(mode, vector), route)
+    expert, scored, _ = attributor.heard(evidence.pixels, mode, vector, route)
     thresholds = attributor.reference.thresholds[mode, route.condition.name]
     decision = decide(expert, scored, 0, thresholds, attributor.priors)
     return Weighed(result, scored.sources, decision.log_lr_sources, decision.sources, float(scored.known[0]))

@@ -29,6 +29,7 @@ GROUPS = {
     "fingerprint": "fit and evaluate the reference that `attribute` compares with",
     "case": "keep exhibits, signed results and reports, with a ledger of all that was done",
     "report": "build the report on a case",
+    "serve": "open a page on this machine to examine images and build reports",
     "bench": "measure the speed and memory of `attribute` on this machine",
 }
 

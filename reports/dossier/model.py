@@ -169,7 +169,12 @@ def _enfsi() -> VerbalScale:
 
 
 def exhibit(
-    evidence: Evidence, result: Result, label: str, data: bytes | None = None, validation: Validation | None = None
+    evidence: Evidence,
+    result: Result,
+    label: str,
+    data: bytes | None = None,
+    validation: Validation | None = None,
+    drawn: tuple[Plate, ...] | None = None,
 ) -> Exhibit:
     """Put together what a report shows of one image.
 
@@ -179,6 +184,7 @@ def exhibit(
         label: such as "Exhibit 1".
         data: the file's bytes, read from its path by default.
         validation: of the reference.
+        drawn: its figures, where they have been drawn before.
     """
     raw = Path(evidence.path).read_bytes() if data is None else data
     curves = validation.matching(result) if validation else ()
@@ -189,7 +195,7 @@ def exhibit(
     )
     fields = tuple((printable(name), printable(value)) for name, value in sorted(evidence.exif.items()))
     return Exhibit(label, result, _facts(evidence, len(raw)), declared(raw, evidence.format, evidence.path), tables,
-                   fields, plates(evidence, result, curves), curves)  # fmt: skip
+                   fields, plates(evidence, result, curves) if drawn is None else drawn, curves)  # fmt: skip
 
 
 def _facts(evidence: Evidence, size: int) -> tuple[tuple[str, str], ...]:

@@ -44,7 +44,7 @@ def main(argv: Sequence[str], prog: str) -> int:
     from fingerprint.reference import load
 
     reference = load(options.reference)
-    attributor = Attributor(reference)
+    attributor = Attributor(options.reference)
     plan = _plan(options, attributor)
     make_room("--work", options.work)
     if plan.keep is not None:

@@ -56,7 +56,7 @@ def main(argv: Sequence[str], prog: str) -> int:
     make_room("DIR", options.folder)
     with Counter(len(sources) * len(photographs) * (1 + len(posts) * (len(sides) + 1))) as bar:
         items = _rendered(sources, photographs, options.folder, bar)
-        attributor = Attributor(reference)
+        attributor = Attributor(options.reference)
         curves = area_curves(items, posts, true_scales(reference), attributor, sides, bar.say, bar.advance)
     report = {
         **origin(reference),

@@ -38,6 +38,13 @@ ERRORS = {
     ("source", "ece_class"): "each source, given an enrolled one",
     ("source", "ece_printed"): "first candidate as printed",
 }
+MISLED = ("misleading_same", "misleading_different")
+WORDS = {
+    "clean": "no processing", "jpeg90": "JPEG of quality 90", "jpeg75": "JPEG of quality 75",
+    "jpeg50": "JPEG of quality 50", "webp80": "WebP of quality 80", "x0.75": "reduced to 0.75",
+    "x1.25": "enlarged by 1.25 afterwards",
+}  # fmt: skip
+CURVE = 250  # points of a curve that reports draw, at most
 OPEN = {"auroc": "AUROC", "fpr_at_95_tpr": "FPR at 95 % TPR", "oscr": "OSCR"}
 VERDICTS = {
     "known_source": "named", "unknown_source": "called unknown", "not_upscaled": "called not upscaled",
@@ -59,8 +66,9 @@ def main(argv: Sequence[str], prog: str) -> int:
         The exit code.
     """
     options = _parser(prog).parse_args(argv)
-    if options.out is not None:
-        check_output("--out", options.out)
+    for option, path in (("--out", options.out), ("--ratios", options.ratios)):
+        if path is not None:
+            check_output(option, path)
     from fingerprint import Attributor
     from fingerprint.calibration import CONDITION_POSTS, collect
     from fingerprint.calibration_measures import measures
@@ -71,17 +79,21 @@ def main(argv: Sequence[str], prog: str) -> int:
     items = _items(options, reference)
     if options.figures is not None:
         make_room("--figures", options.figures)
-    attributor, conditions = Attributor(reference), {}
+    attributor, conditions, curves = Attributor(options.reference), {}, {}
     with Counter(len(posts) * len(items)) as bar:
         for post in posts:
             bar.say(post)
             collected = collect(items, post, attributor, bar.advance)
             conditions[post] = measures(collected, options.resamples)
+            curves[post] = _curves(collected, conditions[post], post)
             if options.figures is not None:
                 _draw(collected, post, options.figures / f"{post}.png")
     command = as_called(prog, argv)
     report = {**origin(reference), "command": command, **_about(options, items), "conditions": conditions}
     deliver(report, options.out)
+    if options.ratios is not None:
+        about = {key: report[key] for key in ("reference", "version", "command", "pictures", "photographs")}
+        deliver({**about, "conditions": curves}, options.ratios)
     if options.json:
         emit_json(report)
     else:
@@ -121,6 +133,7 @@ def _parser(prog: str) -> Parser:
     text = "how often photographs are resampled for intervals (default: %(default)s)"
     add("--resamples", type=positive_int, default=200, metavar="N", help=text)
     out_option(parser)
+    add("--ratios", type=Path, metavar="FILE.json", help="write what reports quote: ratios and error rates")
     text = "draw Tippett, cross-entropy and reliability plots into this folder, POST.png for each condition"
     add("--figures", type=Path, metavar="DIR", help=text)
     form = parser.add_mutually_exclusive_group()
@@ -143,6 +156,25 @@ def _items(options: Any, reference: "Reference") -> list[tuple[str, str, Path]]:
     if options.innocents:
         items += [item for several in unseen_innocents(options.photographs).values() for item in several]
     return items
+
+
+def _curves(collected: "Collected", measured: Mapping[str, Any], post: str) -> dict[str, Any]:
+    """Return quantiles of all ratios of a condition, log10, with the error rates."""
+    import numpy as np
+
+    from fingerprint.calibration import activity_ratios, source_ratios
+
+    every, levels = np.arange(len(collected.truth)), {}
+    for level, ratios in (("upscaled", activity_ratios), ("source", source_ratios)):
+        sides = [np.sort(side) / np.log(10) for side in ratios(collected, every)]
+        kept = [side[np.linspace(0, len(side) - 1, min(len(side), CURVE)).round().astype(int)] for side in sides]
+        levels[level] = {
+            "same": [round(value, 3) for value in kept[0].tolist()],
+            "different": [round(value, 3) for value in kept[1].tolist()],
+            "counts": [len(side) for side in sides],
+            "merits": {key: measured[level][key]["value"] for key in ("cllr", *MISLED)},
+        }
+    return {"words": WORDS.get(post, post), "levels": levels}
 
 
 def _draw(collected: "Collected", post: str, path: Path) -> None:

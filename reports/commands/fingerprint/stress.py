@@ -68,7 +68,7 @@ def main(argv: Sequence[str], prog: str) -> int:
         deliver({**about, "kinds": so_far}, options.out)
 
     with Counter(battery.answers) as bar:
-        kinds = stress(battery, Attributor(reference), bar.say, bar.advance, kept, keep)
+        kinds = stress(battery, Attributor(options.reference), bar.say, bar.advance, kept, keep)
     report = {**about, "kinds": kinds}
     deliver(report, options.out)
     draw_to(options.figure, lambda suffix: draw_stress(kinds, suffix))
