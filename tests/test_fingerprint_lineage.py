@@ -144,7 +144,8 @@ def test_a_ratio_does_not_depend_on_what_is_known_of_its_candidate(small_study):
 
 
 def test_what_is_learned_is_read_back_as_it_was(small_study, tmp_path):
-    descent = learn(*small_study, SCALE, "a command")
+    traces, asked = small_study
+    descent = learn(traces, asked, SCALE, "a command")
     path = tmp_path / "descent.json"
     path.write_text(json.dumps(descent_json(descent)))
     assert read_descent(path) == descent
@@ -155,7 +156,8 @@ def test_what_is_learned_is_read_back_as_it_was(small_study, tmp_path):
 
 
 def test_bounds_are_no_wider_than_the_number_of_networks_supports(small_study):
-    for models in learn(*small_study, SCALE, "a command").kinds.values():
+    traces, asked = small_study
+    for models in learn(traces, asked, SCALE, "a command").kinds.values():
         for model in models.values():
             assert model.low >= -np.log(6 + 1) and model.high <= np.log(11 + 1)
 

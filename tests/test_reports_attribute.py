@@ -190,7 +190,6 @@ def test_priors_reach_what_attributes() -> None:
         (["--prior", "upscaled", "a.png"], "'' is no probability"),
         (["--prior", "likely=0.5", "a.png"], "'likely=0.5'"),
         (["--max-pixels", "0", "a.png"], "'0' is not a whole number above 0"),
-        (["--report", "out.html", "a.png"], "--report"),
         (["--js", "a.png"], "--js"),
     ],
 )

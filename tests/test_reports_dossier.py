@@ -15,7 +15,7 @@ from reports_fakes import fake, picture, result_for
 
 from datasets import read_evidence
 from datasets.declared import declared
-from fingerprint.result import Candidate, Region, RegionMap, Upscaled, result_from_json
+from fingerprint.result import Candidate, Region, RegionMap, Upscaled, Verdict, result_from_json
 from reports.commands import attribute
 from reports.dossier.gather import render
 from reports.dossier.html import render_html
@@ -60,7 +60,7 @@ def validation():
     return Validation("sha256:" + "0" * 64, "whorl fingerprint calibration", 130, 20, {"clean": curves})
 
 
-def report_on(folder, verdict="known_source", **facts):
+def report_on(folder, verdict: Verdict = "known_source", **facts):
     path = folder / HOSTILE
     pixels = np.random.default_rng(3).integers(0, 255, (120, 160, 3), np.uint8)
     Image.fromarray(pixels).save(path)
@@ -107,12 +107,12 @@ def test_pdf_is_what_pdf_a_demands(folder):
         with pdf.open_metadata() as metadata:
             assert (metadata["pdfaid:part"], metadata["pdfaid:conformance"]) == ("2", "A")
             assert metadata["dc:title"] == "Examination of images for upscaling"
-        assert pdf.Root.OutputIntents[0].S == "/GTS_PDFA1"
+        assert pdf.Root.OutputIntents[0]["/S"] == "/GTS_PDFA1"
         assert "/DestOutputProfile" in pdf.Root.OutputIntents[0]
-        assert bool(pdf.Root.MarkInfo.Marked) and str(pdf.Root.Lang) == "en"
+        assert bool(pdf.Root["/MarkInfo"]["/Marked"]) and str(pdf.Root.Lang) == "en"
         things = [thing for thing in pdf.objects if isinstance(thing, pikepdf.Dictionary)]
         fonts = [thing for thing in things if thing.get("/Type") == "/FontDescriptor"]
-        assert fonts and all(any(key.startswith("/FontFile") for key in font) for font in fonts)
+        assert fonts and all(any(str(key).startswith("/FontFile") for key in font.keys()) for font in fonts)  # noqa: SIM118
         assert not [key for thing in things for key in ("/JS", "/Launch", "/EF", "/URI", "/AA") if key in thing]
         assert not pdf.is_encrypted
         figures = [thing for thing in things if thing.get("/S") == "/Figure"]

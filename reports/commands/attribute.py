@@ -25,6 +25,7 @@ PRIORS = ("upscaled", "unknown_given_upscaled")
 MAX_PIXELS = 200_000_000
 FIGURES = (".png", ".pdf", ".svg")
 REPORTS = (".html", ".pdf")
+TABLES = (".csv", ".parquet", ".jsonl")
 
 EPILOG = """\
 exit codes: 0 every image got a verdict; 1 at least one verdict is `inconclusive`; 2 at least one file could not be
@@ -80,6 +81,9 @@ def _parser(prog: str) -> Parser:
         metavar="OUT",
         help=f"write one report on all images; the suffix ({' '.join(REPORTS)}) chooses the format, PDF is PDF/A-2a",
     )
+    tables = f"{', '.join(TABLES[:-1])} or {TABLES[-1]}"
+    add("--table", type=Path, metavar="OUT", help=f"write one row for each image to this file: {tables}")
+    add("--candidates", type=Path, metavar="OUT", help="write one row for each candidate of each image, likewise")
     text = "a TOML table of words for likelihood ratios, for --report (default: the ENFSI guideline's)"
     add("--verbal-scale", type=Path, metavar="FILE", help=text)
     add(
@@ -132,6 +136,7 @@ def _run(options: argparse.Namespace, prog: str, make: Callable[..., Callable[[A
     if options.figure is not None:
         _check_figure(options.figure, [item.path for item in found])
     gathered = _gathered(options, [item.path for item in found])
+    sinks = [(gathered, options.report)] * (gathered is not None) + _tables(options, [item.path for item in found])
     attribute = _Late(functools.partial(make, options))
     asked = attribute if gathered is None else gathered.keeping(attribute)
     if options.gallery is not None:  # what is wrong with it is wrong with the call
@@ -145,11 +150,11 @@ def _run(options: argparse.Namespace, prog: str, make: Callable[..., Callable[[A
                     complain(prog, f"{answer.path}: {answer.reason}")
                 else:
                     emit(answer.text)
-                if gathered is not None:
-                    gathered.add(answer)
+                for sink, _ in sinks:
+                    sink.add(answer)
             code = max(code, _code(answer))
-    if gathered is not None:
-        gathered.write(options.report)
+    for sink, path in sinks:
+        sink.write(path)
     return code
 
 
@@ -159,14 +164,35 @@ def _gathered(options: argparse.Namespace, images: Sequence[str]) -> Any:
         if options.verbal_scale is not None:
             raise ValueError("--verbal-scale needs --report OUT")
         return None
-    check_output("--report", options.report, REPORTS)
-    for image in images:
-        if options.report.exists() and Path(image).exists() and options.report.samefile(image):
-            raise ValueError(f"--report {options.report} is one of the pictures, which is never overwritten")
+    _check_apart("--report", options.report, REPORTS, images)
     from reports.dossier.gather import Gathered
     from reports.dossier.wording import read_scale
 
     return Gathered(read_scale(options.verbal_scale))
+
+
+def _tables(options: argparse.Namespace, images: Sequence[str]) -> list[tuple[Any, Path]]:
+    """Check what tables are written to, and return what gathers them."""
+    wanted = [("--table", options.table, False), ("--candidates", options.candidates, True)]
+    out = []
+    for option, path, candidates in wanted:
+        if path is None:
+            continue
+        _check_apart(option, path, TABLES, images)
+        from reports.tables import Table, check_parquet
+
+        if path.suffix.lower() == ".parquet":
+            check_parquet()
+        out.append((Table(candidates), path))
+    return out
+
+
+def _check_apart(option: str, path: Path, suffixes: Sequence[str], images: Sequence[str]) -> None:
+    """Refuse a file that cannot be written, or that is one of the pictures."""
+    check_output(option, path, suffixes)
+    for image in images:
+        if path.exists() and Path(image).exists() and path.samefile(image):
+            raise ValueError(f"{option} {path} is one of the pictures, which is never overwritten")
 
 
 def _code(answer: Any) -> int:
