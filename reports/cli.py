@@ -30,6 +30,8 @@ GROUPS = {
     "case": "keep exhibits, signed results and reports, with a ledger of all that was done",
     "report": "build the report on a case",
     "serve": "open a page on this machine to examine images and build reports",
+    "completion": "print what makes a shell complete options",
+    "manual": "print manual pages",
     "bench": "measure the speed and memory of `attribute` on this machine",
 }
 

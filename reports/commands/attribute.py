@@ -4,6 +4,7 @@ import argparse
 import functools
 import sys
 import threading
+import time
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -109,6 +110,7 @@ def _parser(prog: str) -> Parser:
         help="compare with the sources of this gallery, too (`fingerprint enrol`)",
     )
     add("--gallery-only", action="store_true", help="compare with the gallery's sources alone")
+    add("--verbose", action="store_true", help="say on standard error what is compared with, and how long it took")
     add("--quiet", action="store_true", help="no progress bar; errors and answers are still written")
     add("--version", action=VersionAction)
     return parser
@@ -142,6 +144,7 @@ def _run(options: argparse.Namespace, prog: str, make: Callable[..., Callable[[A
     if options.gallery is not None:  # what is wrong with it is wrong with the call
         attribute.ready()
     shown = _json if options.json else _table()
+    clock = _Clock()
     code = ANSWERED
     with Bar(len(found), quiet=options.quiet) as bar:
         for answer in in_order(found, _reader(options.max_pixels), asked, shown):
@@ -150,6 +153,8 @@ def _run(options: argparse.Namespace, prog: str, make: Callable[..., Callable[[A
                     complain(prog, f"{answer.path}: {answer.reason}")
                 else:
                     emit(answer.text)
+                if options.verbose:
+                    _say(prog, answer, clock)
                 for sink, _ in sinks:
                     sink.add(answer)
             code = max(code, _code(answer))
@@ -169,6 +174,29 @@ def _gathered(options: argparse.Namespace, images: Sequence[str]) -> Any:
     from reports.dossier.wording import read_scale
 
     return Gathered(read_scale(options.verbal_scale))
+
+
+class _Clock:
+    """Says how much time went by since it was last asked."""
+
+    def __init__(self) -> None:
+        self.last = time.monotonic()
+
+    def lap(self) -> float:
+        """Return seconds."""
+        before, self.last = self.last, time.monotonic()
+        return self.last - before
+
+
+def _say(prog: str, answer: Any, clock: _Clock) -> None:
+    """Write a line on how an answer came about."""
+    from reports.batch import Failure
+
+    seconds = clock.lap()
+    if not isinstance(answer, Failure):
+        tool = answer.result.tool
+        complain(prog, f"{answer.path}: {seconds:.2f} s since the last answer, {tool.name} {tool.version}, reference "
+                 f"{tool.reference[:19]}…, {len(answer.result.image.notes)} notes")  # fmt: skip
 
 
 def _tables(options: argparse.Namespace, images: Sequence[str]) -> list[tuple[Any, Path]]:
