@@ -204,7 +204,7 @@ class Case:
         """
         reference = str(result["tool"]["reference"])
         payload = {"exhibit": exhibit.number, "sha256": exhibit.sha256, "ledger": self.state().head, "result": result}
-        data = seal(JSON_TYPE, json.dumps(payload, sort_keys=True, allow_nan=False).encode(), key)
+        data = seal(JSON_TYPE, json.dumps(payload, allow_nan=False).encode(), key)
         return self._stored("run", data, f"results/{exhibit.number:04}", ".json", exhibit.number, reference)
 
     def store_report(self, document: bytes, suffix: str, key: PrivateKey, reference: str) -> Stored:

@@ -155,7 +155,7 @@ def _tippett_caption(curve: Curve) -> str:
     return (
         f"How large ratios were on validation images in the condition “{curve.condition}” ({curve.level_words}): the "
         f"share that was at least as large, where the first proposition was true (blue, {curve.counts[0]:,} "
-        f"comparisons) and where the second was (red, {curve.counts[1]:,}). The dashed line is this exhibit's ratio."
+        f"comparisons) and where the second was (orange, {curve.counts[1]:,}). The dashed line is this exhibit's ratio."
     )
 
 
