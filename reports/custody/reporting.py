@@ -46,9 +46,8 @@ def case_report(
             raise CaseError(f"exhibit {one.number}: {error.reason}") from None
         if evidence.sha256 != one.sha256:
             raise CaseError(f"exhibit {one.number} ({one.file}) was changed; see `whorl case verify`")
-        raw = (case.folder / one.file).read_bytes()
         named = replace(evidence, path=one.file)
-        drawn = exhibit(named, result, f"Exhibit {one.number}", raw, validation)
+        drawn = exhibit(named, result, f"Exhibit {one.number}", case.folder / one.file, validation)
         facts = (("Taken from", printable(one.original)), *drawn.facts)
         exhibits.append(replace(drawn, facts=facts))
     if not exhibits:

@@ -172,7 +172,7 @@ def exhibit(
     evidence: Evidence,
     result: Result,
     label: str,
-    data: bytes | None = None,
+    file: Path | None = None,
     validation: Validation | None = None,
     drawn: tuple[Plate, ...] | None = None,
 ) -> Exhibit:
@@ -182,11 +182,12 @@ def exhibit(
         evidence: the file, decoded.
         result: what was said of it.
         label: such as "Exhibit 1".
-        data: the file's bytes, read from its path by default.
+        file: where it lies, its path by default, which is what the report shows.
         validation: of the reference.
         drawn: its figures, where they have been drawn before.
     """
-    raw = Path(evidence.path).read_bytes() if data is None else data
+    lies = Path(evidence.path) if file is None else file
+    raw = lies.read_bytes()
     curves = validation.matching(result) if validation else ()
     jpeg = evidence.jpeg
     tables = tuple(
@@ -194,7 +195,7 @@ def exhibit(
         for table in dict.fromkeys(jpeg.tables[:_HIDDEN_TABLES] if jpeg else ())
     )
     fields = tuple((printable(name), printable(value)) for name, value in sorted(evidence.exif.items()))
-    return Exhibit(label, result, _facts(evidence, len(raw)), declared(raw, evidence.format, evidence.path), tables,
+    return Exhibit(label, result, _facts(evidence, len(raw)), declared(raw, evidence.format, lies), tables,
                    fields, plates(evidence, result, curves) if drawn is None else drawn, curves)  # fmt: skip
 
 

@@ -291,7 +291,7 @@ class _Page:
         evidence = replace(self.desk.evidence(item), path=item.name)
         folder = item.path.with_suffix(".figures")
         kept = _kept(folder)
-        made = exhibit(evidence, result, f"Exhibit {item.order}", item.path.read_bytes(), shipped_validation(), kept)
+        made = exhibit(evidence, result, f"Exhibit {item.order}", item.path, shipped_validation(), kept)
         if kept is None:
             _keep(folder, made.plates)
         return made
