@@ -6,7 +6,9 @@ Nothing heavier than the standard library is imported before `--help` has been a
 import importlib
 import logging
 import os
+import signal
 import sys
+import threading
 import warnings
 from collections.abc import Callable, Sequence
 
@@ -37,11 +39,14 @@ GROUPS = {
 
 TRACEBACK = "WHORL_TRACEBACK"  # set, it shows a developer where an error came from
 
+PATIENCE = 2.0  # seconds from Ctrl-C to the end of the process at the latest
+
 Main = Callable[[Sequence[str], str], int]
 
 
 def attribute_main() -> int:
     """Run `attribute` (console script)."""
+    _leave_when_told()
     return _run(_group("attribute"), sys.argv[1:], "attribute")
 
 
@@ -90,6 +95,18 @@ def _run(main: Main, argv: Sequence[str], prog: str) -> int:
         complain(prog, _naming(error))
         forget_output()
         return WRONG
+
+
+def _leave_when_told() -> None:
+    """See to it that Ctrl-C ends the process even where its exception is lost, as in a module that is being loaded."""
+
+    def told(*_: object) -> None:
+        timer = threading.Timer(PATIENCE, os._exit, [INTERRUPTED])
+        timer.daemon = True
+        timer.start()
+        raise KeyboardInterrupt
+
+    signal.signal(signal.SIGINT, told)
 
 
 def _naming(error: Exception) -> str:

@@ -8,7 +8,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from fingerprint_fakes import experts, reference, training_set
+from fingerprint_fakes import experts, one_kind, reference, training_set
 from PIL import Image
 
 import datasets
@@ -267,7 +267,7 @@ def tracer(classes=("alpha-x2", "kernel-x2"), scale=2, imitator="0" * 16):
     discriminant = Discriminant(tuple(classes), weights, np.zeros(len(classes), np.float32))
     known = Logistic(("known", "unknown"), np.array([[0.5, -0.5], [0, 0], [0, 0]]), np.zeros(2))
     places = fit_places(np.array([[2.0, -2], [-2, 2]]))
-    return Tracer(scale, imitator, discriminant, places, {"clean": Say(0.5, 2.0, known)})
+    return Tracer(scale, imitator, discriminant, places, {"clean": Say(0.5, 2.0, one_kind(len(classes)), known)})
 
 
 def scored(log_sources, known=1.0, upscaled=2.0):
@@ -288,7 +288,7 @@ def test_agreement_decides_within_its_scale_alone():
 
 def test_whether_it_is_known_is_left_to_the_experts_at_other_scales():
     model = Logistic(("known", "unknown"), np.zeros((3, 2)), np.array([2.0, -2.0]))
-    one = dataclasses.replace(tracer(), says={"clean": Say(1.0, 1.0, model)})
+    one = dataclasses.replace(tracer(), says={"clean": Say(1.0, 1.0, one_kind(2), model)})
     told = np.array([[0.0, 0.0]])
     assert one.joined(scored([0.3, 0.2, 0.1, 0.4]), told, "clean").known == pytest.approx(4.0)
     assert one.joined(scored([0.1, 0.5, 0.3, 0.1]), told, "clean").known == pytest.approx(1.0)

@@ -4,7 +4,7 @@ import json
 
 import numpy as np
 import pytest
-from fingerprint_fakes import saved_reference
+from fingerprint_fakes import one_kind, saved_reference
 
 from fingerprint.imitation import fitting, recipe
 from fingerprint.imitation.agreement import read_imitator
@@ -48,7 +48,7 @@ def test_agreement_is_written_beside_its_reference(capfd, tmp_path, monkeypatch)
     folder = saved_reference(tmp_path / "reference")
     saved_reference(tmp_path / "folds" / "fold0")
     discriminant = Discriminant(("alpha-x2", "kernel-x2"), np.eye(2, dtype=np.float32), np.zeros(2, np.float32))
-    say = Say(1.0, 1.0, Logistic(("known", "unknown"), np.zeros((3, 2)), np.zeros(2)))
+    say = Say(1.0, 1.0, one_kind(2), Logistic(("known", "unknown"), np.zeros((3, 2)), np.zeros(2)))
     one = Tracer(2, "0" * 16, discriminant, fit_places(np.array([[1.0, -1], [-1, 1]])), {"clean": say})
     asked = []
 

@@ -17,6 +17,7 @@ from fingerprint.fit import ZOO, default_samples, share
 from fingerprint.imitation.agreement import Imitator, shipped_imitators
 from fingerprint.imitation.tracer import Say, Tracer, measures, parted, vector
 from fingerprint.imitation.windows import compare
+from fingerprint.kinds import fit_kinds
 from fingerprint.lda import Discriminant, cross_fit
 from fingerprint.logistic import Logistic, balanced_weights, fit_logistic
 from fingerprint.openset import KNOWN, UNKNOWN, fit_places, novelty
@@ -218,8 +219,14 @@ class Fitted:
         columns = np.array([expert.sources.index(name) for name in names])
         target = np.array([names.index(label) for label in labels])
         within = parted(scored.log_sources[:, columns])[0]
-        experts, agreement = _factors(within, scores, target, balanced_weights(labels))
-        return Say(experts, agreement, self._known(expert, scored.known, traced, scores, columns, target))
+        shares = np.array([share(label) for label in labels])
+        weights = balanced_weights(labels) * shares
+        experts, agreement = _factors(within, scores, target, weights / weights.sum())
+        kinds = fit_kinds(experts * within + agreement * scores, target, [self._kind(name) for name in names])
+        return Say(experts, agreement, kinds, self._known(expert, scored.known, traced, scores, columns, target))
+
+    def _kind(self, name: str) -> str:
+        return f"{self.without.sources[name].loss} {share(name)}"
 
     def _known(
         self,

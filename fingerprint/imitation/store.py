@@ -14,6 +14,7 @@ import numpy as np
 
 from fingerprint.imitation.agreement import Imitator
 from fingerprint.imitation.tracer import Say, Tracer
+from fingerprint.kinds import Kinds
 from fingerprint.lda import Discriminant
 from fingerprint.logistic import Logistic
 from fingerprint.openset import Places
@@ -21,7 +22,7 @@ from fingerprint.reference import SHIPPED, ReferenceError
 from model_zoo.weights import write_atomically
 
 TENSORS, DESCRIPTION = "agreement.safetensors", "agreement.json"
-FORMAT = 1
+FORMAT = 2
 _PLACES = ("whitener", "origin", "centres")
 
 
@@ -112,10 +113,17 @@ def read_tracers(folder: Path | None, reference: str, imitators: Mapping[int, Im
 
 
 def _described(say: Say) -> dict[str, Any]:
-    known = say.known
+    known, kinds = say.known, say.kinds
     return {
         "experts": say.experts,
         "agreement": say.agreement,
+        "kinds": {
+            "of": kinds.of.tolist(),
+            "temperatures": kinds.temperatures.tolist(),
+            "between": kinds.between,
+            "offsets": kinds.offsets.tolist(),
+            "temperature": kinds.temperature,
+        },
         "known": {"classes": known.classes, "weights": known.weights.tolist(), "offsets": known.offsets.tolist()},
     }
 
@@ -128,6 +136,7 @@ def _tracer(scale: int, facts: Mapping[str, Any], arrays: Mapping[str, np.ndarra
 
 
 def _say(about: Mapping[str, Any]) -> Say:
-    known = about["known"]
+    known, kinds = about["known"], dict(about["kinds"])
+    arrays = {name: np.array(kinds.pop(name)) for name in ("of", "temperatures", "offsets")}
     model = Logistic(tuple(known["classes"]), np.array(known["weights"]), np.array(known["offsets"]))
-    return Say(about["experts"], about["agreement"], model)
+    return Say(about["experts"], about["agreement"], Kinds(**arrays, **kinds), model)

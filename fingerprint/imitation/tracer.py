@@ -14,6 +14,7 @@ from scipy.special import logsumexp
 
 from fingerprint.expert import Scored
 from fingerprint.imitation.agreement import LEAST, Sums, explained
+from fingerprint.kinds import Kinds
 from fingerprint.lda import Discriminant
 from fingerprint.logistic import Logistic
 from fingerprint.openset import KNOWN, Places, novelty
@@ -47,13 +48,24 @@ class Say:
 
     Attributes:
         experts: factor on the experts' log-probabilities within the scale.
-        agreement: factor on the discriminant's scores.
+        agreement: factor on the discriminant's scores, which are added to these.
+        kinds: what the sums mean: agreement is sharp about sources that imitators follow closely, blunt about others.
         known: a two-class model of `measures`.
     """
 
     experts: float
     agreement: float
+    kinds: Kinds
     known: Logistic
+
+    def log_probabilities(self, within: np.ndarray, scores: np.ndarray) -> np.ndarray:
+        """Return (n, k) log-probabilities of a scale's sources.
+
+        Args:
+            within: (n, k) those of the experts.
+            scores: (n, k) of the discriminant on agreement.
+        """
+        return self.kinds.log_probabilities(self.experts * within + self.agreement * scores)
 
 
 @dataclass(frozen=True)
@@ -87,7 +99,7 @@ class Tracer:
         scores = self.discriminant.steady_scores(told)
         within, total = parted(scored.log_sources[:, columns])
         log_sources = scored.log_sources.copy()
-        log_sources[:, columns] = total + parted(say.experts * within + say.agreement * scores)[0]
+        log_sources[:, columns] = total + say.log_probabilities(within, scores)
         inputs = measures(scored.known, self.places.squared_distances(scores))
         known = np.where(total[:, 0] > np.log(_LEADING), say.known.log_ratio(inputs, KNOWN), scored.known)
         return replace(scored, log_sources=log_sources, known=known)
