@@ -50,14 +50,15 @@ def folder(tmp_path_factory):
     return tmp_path_factory.mktemp("dossier")
 
 
-def validation():
+def validation(agreement="", conditions=("clean",)):
     rng = np.random.default_rng(0)
     curves = {
         level: Curve("no processing", level, tuple(rng.normal(3, 1, 50)), tuple(rng.normal(-2, 1, 80)), (50, 80),
                      {"cllr": 0.1, "misleading_same": 0.01, "misleading_different": 0.02})
         for level in ("upscaled", "source")
     }  # fmt: skip
-    return Validation("sha256:" + "0" * 64, "whorl fingerprint calibration", 130, 20, {"clean": curves})
+    by_condition = dict.fromkeys(conditions, curves)
+    return Validation("sha256:" + "0" * 64, agreement, "whorl fingerprint calibration", 130, 20, by_condition)
 
 
 def report_on(folder, verdict: Verdict = "known_source", **facts):
@@ -157,6 +158,31 @@ def test_tippett_plots_are_those_of_the_condition_and_of_this_reference_only(fol
     assert validation().matching(replace(result, tool=replace(result.tool, reference="sha256:1"))) == ()
     jpeg = replace(result, image=replace(result.image, format="JPEG", jpeg_quality=75))
     assert condition_of(jpeg) == "jpeg75" and validation().matching(jpeg) == ()
+
+
+def test_after_a_lossy_step_the_validation_must_be_of_the_same_agreement(folder, monkeypatch):
+    result = report_on(folder).exhibits[0].result
+    jpeg = replace(result, image=replace(result.image, format="JPEG", jpeg_quality=75))
+    monkeypatch.setattr("reports.dossier.validation.agreement_digest", lambda: "now")
+    both = ("clean", "jpeg75")
+    assert len(validation("now", both).matching(jpeg)) == 2
+    assert validation("before", both).matching(jpeg) == ()
+    assert len(validation("before", both).matching(result)) == 2
+
+
+@pytest.mark.parametrize(
+    ("facts", "condition"),
+    [
+        ({}, "clean"),
+        ({"format": "JPEG", "jpeg_quality": 90}, "jpeg90"),
+        ({"format": "JPEG", "jpeg_quality": 39}, None),
+        ({"format": "WEBP"}, None),
+        ({"notes": ("recompressed: by its pixels this picture went through a JPEG step",)}, None),
+    ],
+)
+def test_no_condition_is_named_that_an_exhibit_may_not_be_in(folder, facts, condition):
+    result = report_on(folder).exhibits[0].result
+    assert condition_of(replace(result, image=replace(result.image, **facts))) == condition
 
 
 def test_a_damaged_validation_is_one_line(tmp_path):

@@ -70,6 +70,16 @@ def has_tracers(folder: Path | None) -> bool:
     return ((SHIPPED if folder is None else Path(folder)) / DESCRIPTION).exists()
 
 
+def agreement_digest(folder: Path | None = None) -> str:
+    """Return the SHA-256 of what says what agreement counts, "" where no tracers lie beside the reference's files.
+
+    Args:
+        folder: of the reference, the shipped one by default.
+    """
+    path = (SHIPPED if folder is None else Path(folder)) / DESCRIPTION
+    return hashlib.sha256(path.read_bytes()).hexdigest() if path.exists() else ""
+
+
 def read_tracers(folder: Path | None, reference: str, imitators: Mapping[int, Imitator]) -> dict[int, Tracer]:
     """Open the tracers beside a reference's files, the shipped one's by default.
 

@@ -17,7 +17,6 @@ from fingerprint.lineage.study import Asked
 
 FOLDS = 4
 SHRINKAGE = 0.3
-ALONE = "alone"
 _RELATIONS = ("taught, and its twin", "two pupils of one teacher", "pupils of two teachers", "twins of two seeds")
 
 

@@ -23,7 +23,6 @@ COMMANDS = {
     "report": "write a signed report on a case",
     "verify": "check hashes, chain and signatures of a case",
 }
-ASK = "WHORL_PASSPHRASE"
 
 
 def main(argv: Sequence[str], prog: str = "whorl case") -> int:
@@ -52,16 +51,18 @@ def _parser(prog: str, description: str) -> Parser:
 
 
 def _signing(parser: Parser) -> None:
-    text = f"name of the key that signs (default: %(default)s); its passphrase is asked for, or read from {ASK}"
+    text = "name of the key that signs (default: %(default)s); its passphrase is asked for, or WHORL_PASSPHRASE"
     parser.add_argument("--key", default="examiner", metavar="NAME", help=text)
 
 
 def _passphrase(name: str, again: bool = False) -> str:
-    given = os.environ.get(ASK)
+    from reports.custody.keys import PASSPHRASE
+
+    given = os.environ.get(PASSPHRASE)
     if given is not None:
         return given
     if not sys.stdin.isatty():
-        raise ValueError(f"key {name!r} needs its passphrase: run this in a terminal, or set {ASK}")
+        raise ValueError(f"key {name!r} needs its passphrase: run this in a terminal, or set {PASSPHRASE}")
     from getpass import getpass
 
     first = getpass(f"passphrase of key {name}: ")

@@ -161,15 +161,13 @@ class Case:
             sha256, size = _copied(path, partial)
             if digest_of(partial) != sha256:
                 raise CaseError(f"{path}: its copy differs; nothing was added")
-            same = next((one for one in self.state().exhibits if one.sha256 == sha256), None)
-            if same is not None:
-                raise CaseError(f"{path}: the case holds the same bytes as exhibit {same.number} already")
             added: list[StoredExhibit] = []
 
             def entry(seq: int, previous: str) -> Entry:
                 before = _folded_upto(self.ledger, seq)
-                if any(one.sha256 == sha256 for one in before.exhibits):
-                    raise CaseError(f"{path}: the case holds the same bytes already")
+                same = next((one for one in before.exhibits if one.sha256 == sha256), None)
+                if same is not None:
+                    raise CaseError(f"{path}: the case holds the same bytes as exhibit {same.number} already")
                 number = len(before.exhibits) + 1
                 name = f"exhibits/{number:04}-{_SAFE.sub('_', path.name)[-80:]}"
                 partial.chmod(0o444)

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from datasets import Evidence
+from fingerprint.likelihood_ratios import tippett
 from fingerprint.result import Result
 from reports.canvas import encoded
 from reports.dossier.validation import Curve
@@ -139,9 +140,9 @@ def _ratios(result: Result) -> bytes:
 def _tippett(curve: Curve, value: float) -> bytes:
     def draw(figure: Any) -> None:
         axes = figure.add_subplot()
-        for values, colour, label in ((curve.same, BLUE, curve.words[0]), (curve.different, RED, curve.words[1])):
-            ordered = np.sort(values)
-            axes.step(ordered, 1 - np.arange(len(ordered)) / len(ordered), where="pre", color=colour, label=label)
+        curves = tippett(np.asarray(curve.same), np.asarray(curve.different))
+        for shares, colour, label in ((curves.same, BLUE, curve.words[0]), (curves.different, RED, curve.words[1])):
+            axes.step(curves.log_ratios, shares, where="pre", color=colour, label=label)
         axes.axvline(value, color="black", linestyle="--", label=f"this exhibit: {value:+.2f}")
         axes.axvline(0, color=GREY, linewidth=0.8)
         axes.set(xlabel="log10 likelihood ratio", ylabel="share at least so large", ylim=(0, 1.02))

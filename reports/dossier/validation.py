@@ -10,6 +10,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+from fingerprint.imitation.store import agreement_digest
 from fingerprint.result import Result
 
 SHIPPED = Path(__file__).parent / "validation.json"
@@ -17,7 +18,11 @@ LEVELS = {
     "upscaled": ("upscaled against not upscaled", ("upscaled", "not upscaled")),
     "source": ("a source against the other upscalers", ("by this source", "by another")),
 }
-_QUALITIES = {"jpeg90": (83, 100), "jpeg75": (63, 82), "jpeg50": (1, 62)}
+_QUALITIES = {"jpeg90": (83, 100), "jpeg75": (63, 82), "jpeg50": (40, 62)}
+_ELSEWHERE = (
+    "recompressed",
+    "compressed",
+)  # codes of notes: another step shows, or it is beyond what was validated
 
 
 @dataclass(frozen=True)
@@ -57,6 +62,7 @@ class Validation:
 
     Attributes:
         reference: its identity.
+        agreement: digest of what agreement counts beside it, which has a say after lossy steps.
         command: that measured.
         pictures: how many there were.
         photographs: how many they show.
@@ -64,6 +70,7 @@ class Validation:
     """
 
     reference: str
+    agreement: str
     command: str
     pictures: int
     photographs: int
@@ -75,20 +82,26 @@ class Validation:
         Args:
             result: says of which reference it is, and how its file is coded.
         """
-        if result.tool.reference != self.reference:
+        condition = condition_of(result)
+        if result.tool.reference != self.reference or condition is None:
             return ()
-        return tuple(self.curves.get(condition_of(result), {}).values())
+        if condition != "clean" and self.agreement != agreement_digest():
+            return ()
+        return tuple(self.curves.get(condition, {}).values())
 
 
-def condition_of(result: Result) -> str:
-    """Name the validation condition that an exhibit comes nearest to."""
+def condition_of(result: Result) -> str | None:
+    """Name the validation condition that an exhibit is in, None where none can be named.
+
+    That is so where the pixels show another step than the file, where a JPEG file is coarser than what was validated,
+    and for WebP, whose files don't say here whether they lost anything.
+    """
+    if result.image.format == "WEBP" or any(note.partition(": ")[0] in _ELSEWHERE for note in result.image.notes):
+        return None
     quality = result.image.jpeg_quality
-    coded = [note for note in result.image.notes if note.startswith(("lossy", "jpeg", "compressed"))]
-    if quality is None and result.image.format == "WEBP" and coded:
-        return "webp80"
     if quality is None:
         return "clean"
-    return next(name for name, (low, high) in _QUALITIES.items() if low <= quality <= high)
+    return next((name for name, (low, high) in _QUALITIES.items() if low <= quality <= high), None)
 
 
 @cache
@@ -109,9 +122,9 @@ def read_validation(path: Path) -> Validation:
             name: {level: _curve(condition, level, part) for level, part in condition["levels"].items()}
             for name, condition in found["conditions"].items()
         }
-        return Validation(
-            found["reference"], found["command"], int(found["pictures"]), int(found["photographs"]), curves
-        )
+        reference, agreement, command = (str(found[key]) for key in ("reference", "agreement", "command"))
+        pictures, photographs = int(found["pictures"]), int(found["photographs"])
+        return Validation(reference, agreement, command, pictures, photographs, curves)
     except (OSError, KeyError, TypeError, ValueError) as error:
         raise ValueError(f"validation {path} cannot be read: {type(error).__name__}: {error}") from None
 

@@ -3,16 +3,15 @@
 Every image has a random id; names that a browser sends are shown and never used as a path.
 """
 
-import contextlib
 import queue
 import secrets
 import shutil
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 from datasets import Evidence, read_evidence
 from fingerprint.result import Result
@@ -21,7 +20,6 @@ from reports.commandline import printable, reason_of
 State = Literal["waiting", "working", "done", "failed"]
 MOST = 1000
 """Images that are kept; another one is refused, so that nothing is lost in silence."""
-_SUFFIXES = 32  # characters of a name that are kept at its end
 _NAME = 180
 
 
@@ -155,18 +153,3 @@ class Desk:
 def _plain(reason: str, item: Item) -> str:
     """Say why without the path that the file lies under here."""
     return reason.replace(f"{item.path}: ", "").replace(str(item.path), item.name)
-
-
-@contextlib.contextmanager
-def opened(*arguments: Any, **named: Any) -> Iterator[Desk]:
-    """Open a desk and close it at the end."""
-    desk = Desk(*arguments, **named)
-    try:
-        yield desk
-    finally:
-        desk.close()
-
-
-def counts(items: list[Item]) -> Mapping[str, int]:
-    """Count images by how far they are."""
-    return {state: sum(item.state == state for item in items) for state in ("waiting", "working", "done", "failed")}

@@ -92,7 +92,10 @@ def main(argv: Sequence[str], prog: str) -> int:
     report = {**origin(reference), "command": command, **_about(options, items), "conditions": conditions}
     deliver(report, options.out)
     if options.ratios is not None:
-        about = {key: report[key] for key in ("reference", "version", "command", "pictures", "photographs")}
+        from fingerprint.imitation.store import agreement_digest
+
+        about = {"agreement": agreement_digest(options.reference)}
+        about |= {key: report[key] for key in ("reference", "version", "command", "pictures", "photographs")}
         deliver({**about, "conditions": curves}, options.ratios)
     if options.json:
         emit_json(report)
