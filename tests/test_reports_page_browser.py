@@ -137,7 +137,7 @@ def test_everything_is_reached_by_keyboard(browser, site, images):
         assert any(part in html for html in reached), (part, reached)
     page.focus("tr.done a")
     page.keyboard.press("Enter")
-    page.wait_for_selector(".stage")
+    page.wait_for_url("**/exhibits/**")  # and until it has loaded: the script listens from then on
     page.focus(".stage")
     page.keyboard.press("+")
     assert page.input_value("[data-zoom]") == "2"
