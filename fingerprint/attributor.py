@@ -3,6 +3,7 @@
 Deterministic: the same picture gives the same result alone or among others, on any number of threads.
 """
 
+import hashlib
 import math
 import os
 from collections.abc import Callable, Mapping
@@ -30,7 +31,7 @@ from fingerprint.localiser import (
     regions_note,
     verdict_with_regions,
 )
-from fingerprint.reference import MODES, Reference, load
+from fingerprint.reference import MODES, SHIPPED, Reference, load
 from fingerprint.regions import FLATTEST
 from fingerprint.regression.answers import Seen, nothing, regressed
 from fingerprint.regression.regressors import Regressors
@@ -47,6 +48,7 @@ SMALL_SIDE = 144  # pixels; validation crops are 160
 CANDIDATES = 5
 ACCUSATIONS = ("known_source", "unknown_source")
 GUESSES = 199  # points that stand for the normal distribution of a regressed size
+_DATA = (".json", ".safetensors")
 NOTHING_ELSE = {"scale": "1", "loss": "none", "architecture": "none"}
 
 
@@ -94,7 +96,8 @@ class Attributor:
                 raise ValueError(f"prior {name} must lie strictly between 0 and 1, got {getattr(self.priors, name)}")
         self.reference = reference if isinstance(reference, Reference) else load(reference)
         self._enrolled, self._alone = _opened(gallery, self.reference.identity, gallery_only), gallery_only
-        self._tool = Tool(tool_version(), self.reference.identity, self.priors)
+        weights = "" if isinstance(reference, Reference) else weights_identity(reference, gallery)
+        self.tool = Tool(tool_version(), self.reference.identity, self.priors, weights=weights)
         self._pool = ThreadPoolExecutor(os.cpu_count() or 1)
         if calibrations is None and not isinstance(reference, Reference):
             calibrations = read_calibrations(reference, self.reference.identity)
@@ -203,7 +206,7 @@ class Attributor:
             candidates=_candidates(scored.sources, decision),
             upscaled=Upscaled(_down(decision.upscaled), _log10(decision.log_lr_upscaled)),
             parameters=parameters | added,
-            tool=self._tool,
+            tool=self.tool,
             regions=found,
         )
 
@@ -283,7 +286,7 @@ class Attributor:
             candidates=tuple(Candidate(name, _down(each), 0.0) for name in names[:CANDIDATES]),
             upscaled=Upscaled(_down(self.priors.upscaled), 0.0),
             parameters=empty,
-            tool=self._tool,
+            tool=self.tool,
         )
 
 
@@ -340,6 +343,21 @@ def _pooled(features: TileFeatures) -> np.ndarray | None:
 def is_grey(pixels: np.ndarray) -> bool:
     """Whether red, green and blue agree everywhere in (H, W, 3) pixels."""
     return pixels.strides[2] == 0 or bool((pixels[..., :1] == pixels).all())
+
+
+def weights_identity(reference: Path | None = None, gallery: Path | None = None) -> str:
+    """Return the SHA-256 over all files that answers follow from, but for a reference's own two.
+
+    Args:
+        reference: folder of a fitted reference, the shipped one by default.
+        gallery: folder of sources that a user enrolled.
+    """
+    folder, own = reference or SHIPPED, Path(__file__).parent
+    paths = [path for path in sorted(folder.iterdir()) if path.suffix in _DATA and path.stem != "reference"]
+    paths += [own / "embedding" / "embedding.safetensors", *sorted((own / "imitation").glob("*.safetensors"))]
+    paths += [] if gallery is None else [path for path in sorted(gallery.iterdir()) if path.suffix in _DATA]
+    lines = (f"{path.name} {hashlib.sha256(path.read_bytes()).hexdigest()}\n" for path in paths)
+    return "sha256:" + hashlib.sha256("".join(lines).encode()).hexdigest()
 
 
 def _opened(folder: Path | None, identity: str, alone: bool) -> "Mapping[str, Enrolled]":

@@ -63,12 +63,22 @@ class Priors:
 
 @dataclass(frozen=True)
 class Tool:
-    """What gave the answer: version, hash of the fitted reference, priors."""
+    """What gave the answer.
+
+    Attributes:
+        version: of whorl.
+        reference: identity of the fitted reference.
+        priors: as given.
+        name: of the tool.
+        weights: SHA-256 over all other files that answers follow from: the embedding, imitators, what else lies beside
+            the reference, and the gallery; "" where they were given open.
+    """
 
     version: str
     reference: str
     priors: Priors
     name: str = "whorl"
+    weights: str = ""
 
 
 @dataclass(frozen=True)
@@ -152,6 +162,7 @@ class Result:
                 "name": self.tool.name,
                 "version": self.tool.version,
                 "reference": self.tool.reference,
+                "weights": self.tool.weights,
                 "priors": asdict(self.tool.priors),
             },
         }

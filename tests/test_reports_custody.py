@@ -7,12 +7,17 @@ import shutil
 import signal
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 from PIL import Image
+from reports_fakes import result_for
 
+import fingerprint
+from fingerprint.result import Priors, Tool
 from reports.commands.case import main
 from reports.custody.case import Case, CaseError
 from reports.custody.dsse import EnvelopeError, opened, seal
@@ -211,12 +216,15 @@ def _twice_then_fail(real):
 
 
 def test_results_are_compared_with_answers_now(case):
-    same = list(rerun(case, lambda path, regions: told("elsewhere.png"), "1", "sha256:0"))
+    tool = Tool("1", "sha256:0", Priors())
+    same = list(rerun(case, lambda path, regions: told("elsewhere.png"), tool))
     assert [finding.good for finding in same] == [True, True]
-    other = list(rerun(case, lambda path, regions: told() | {"verdict": "inconclusive"}, "1", "sha256:0"))
+    other = list(rerun(case, lambda path, regions: told() | {"verdict": "inconclusive"}, tool))
     assert "ANOTHER RESULT" in other[0].text and not other[0].good
-    older = list(rerun(case, lambda path, regions: told(), "1", "sha256:1"))
+    older = list(rerun(case, lambda path, regions: told(), replace(tool, reference="sha256:1")))
     assert "run it again" in older[0].text and not older[0].good
+    elsewhere = list(rerun(case, lambda path, regions: told(), replace(tool, weights="sha256:2")))
+    assert "another gallery" in elsewhere[0].text and not elsewhere[0].good
 
 
 def test_keys_lie_under_their_passphrase_and_outside_the_case(case, keys):
@@ -262,6 +270,28 @@ def test_the_commands_take_a_case_from_a_file_to_its_verification(tmp_path, caps
     assert main(["verify", str(folder), "--json"]) == 1
     found = json.loads(capsys.readouterr().out)
     assert not found["good"] and any("exhibit 1" in one["text"] for one in found["findings"] if not one["good"])
+
+
+def test_a_gallery_is_part_of_what_a_result_follows_from(tmp_path, capsys, monkeypatch):
+    def opened_with(gallery=None):
+        tool = Tool("0.1.0", "sha256:" + "0" * 64, Priors(), weights=f"sha256:{gallery}")
+
+        def attribute(evidence, everywhere=False):
+            return replace(result_for(evidence), tool=tool)
+
+        return SimpleNamespace(reference=SimpleNamespace(identity=tool.reference), tool=tool, attribute=attribute)
+
+    monkeypatch.setattr(fingerprint, "Attributor", opened_with)
+    folder = str(tmp_path / "c")
+    assert main(["new", folder]) == main(["add", folder, str(picture(tmp_path / "a.png"))]) == 0
+    assert main(["run", folder, "--gallery", "mine"]) == 0
+    assert main(["verify", folder, "--rerun", "--gallery", "mine"]) == 0
+    capsys.readouterr()
+    assert main(["verify", folder, "--rerun"]) == 1
+    assert "another gallery (--gallery)" in capsys.readouterr().out
+    assert main(["run", folder]) == 0
+    assert "another gallery; --again answers anew" in capsys.readouterr().err
+    assert main(["run", folder, "--again"]) == main(["verify", folder, "--rerun"]) == 0
 
 
 def test_another_key_does_not_vouch_for_a_case(case, keys, capsys):

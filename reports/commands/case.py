@@ -55,6 +55,11 @@ def _signing(parser: Parser) -> None:
     parser.add_argument("--key", default="examiner", metavar="NAME", help=text)
 
 
+def _gallery(parser: Parser) -> None:
+    text = "compare with the sources of this gallery, too (`whorl fingerprint enrol`)"
+    parser.add_argument("--gallery", type=Path, metavar="DIR", help=text)
+
+
 def _passphrase(name: str, again: bool = False) -> str:
     from reports.custody.keys import PASSPHRASE
 
@@ -139,6 +144,7 @@ def _run(argv: Sequence[str], prog: str) -> int:
     _signing(parser)
     parser.add_argument("--again", action="store_true", help="answer for all exhibits anew; older results are kept")
     parser.add_argument("--regions", action="store_true", help="look closely for parts that differ from the rest")
+    _gallery(parser)
     options = parser.parse_args(argv)
     from datasets import InputError, read_evidence
     from fingerprint import Attributor
@@ -149,14 +155,18 @@ def _run(argv: Sequence[str], prog: str) -> int:
     case = _case(options.case)
     state = case.state()
     _check_key(case, key)
-    attributor = Attributor()
+    attributor = Attributor(gallery=options.gallery)
     case.reference = attributor.reference.identity
     code = ANSWERED
     for exhibit in state.exhibits:
         stored = state.result_of(exhibit.number)
         if stored is not None and not options.again:
+            made = case.result(stored, key.public)["result"]["tool"]
             if stored.reference != case.reference:
                 complain(prog, f"exhibit {exhibit.number}: its result is of an older reference; --again answers anew")
+            elif made.get("weights", "") != attributor.tool.weights:
+                complain(prog, f"exhibit {exhibit.number}: its result is of other weights or of another gallery; "
+                         "--again answers anew")  # fmt: skip
             continue
         try:
             evidence = read_evidence(case.folder / exhibit.file)
@@ -272,6 +282,7 @@ def _verify(argv: Sequence[str], prog: str) -> int:
     text = "the public key (PEM) that must have signed, from elsewhere than the case (default: the case's own)"
     parser.add_argument("--public-key", type=Path, metavar="FILE", help=text)
     parser.add_argument("--rerun", action="store_true", help="answer for all exhibits anew and compare")
+    _gallery(parser)
     parser.add_argument("--json", action="store_true", help="write one JSON object")
     options = parser.parse_args(argv)
     from reports.custody.verify import Finding, verify
@@ -286,7 +297,7 @@ def _verify(argv: Sequence[str], prog: str) -> int:
         same = read_public(options.public_key.read_bytes()).keyid == case.state().keyid
         found.append(Finding(same, f"key of {options.public_key}: {'signed' if same else 'did NOT sign'} this case"))
     if options.rerun and all(one.good for one in found):
-        found += _rerun(case)
+        found += _rerun(case, options.gallery)
     good = all(one.good for one in found)
     if options.json:
         emit_json({"good": good, "findings": [vars(one) for one in found]})
@@ -297,14 +308,14 @@ def _verify(argv: Sequence[str], prog: str) -> int:
     return ANSWERED if good else INCONCLUSIVE
 
 
-def _rerun(case: "Case") -> "list[Any]":
+def _rerun(case: "Case", gallery: Path | None) -> "list[Any]":
     from datasets import read_evidence
     from fingerprint import Attributor
     from reports.custody.verify import rerun
 
-    attributor = Attributor()
+    attributor = Attributor(gallery=gallery)
 
     def answer(path: Path, everywhere: bool) -> dict:
         return attributor.attribute(read_evidence(path), everywhere=everywhere).to_json()
 
-    return list(rerun(case, answer, case.tool, attributor.reference.identity))
+    return list(rerun(case, answer, attributor.tool))

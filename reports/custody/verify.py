@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from fingerprint.result import Tool
 from reports.custody.case import PUBLIC, Case, CaseError, State, digest_of
 from reports.custody.dsse import FILE_TYPE, EnvelopeError, opened
 from reports.custody.keys import KeyFault, PublicKey
@@ -108,14 +109,13 @@ def _strangers(folder: Path, state: State) -> Iterator[Finding]:
             yield Finding(True, f"note: {name} is not in the ledger, and part of nothing")
 
 
-def rerun(case: Case, answer: Callable[[Path, bool], Any], tool: str, reference: str) -> Iterator[Finding]:
+def rerun(case: Case, answer: Callable[[Path, bool], Any], tool: Tool) -> Iterator[Finding]:
     """Answer for every exhibit anew and compare with the stored results.
 
     Args:
         case: the case.
         answer: gives the result of a file, with its map if that is asked for, as the contract's JSON.
-        tool: version that answers now.
-        reference: identity of the reference that answers now.
+        tool: what answers now.
     """
     state = case.state()
     key = case.public_key(state)
@@ -125,12 +125,19 @@ def rerun(case: Case, answer: Callable[[Path, bool], Any], tool: str, reference:
             continue
         before = case.result(stored, key)["result"]
         name = f"exhibit {exhibit.number} again"
-        if (before["tool"]["version"], before["tool"]["reference"]) != (tool, reference):
+        made = before["tool"]
+        if (made["version"], made["reference"]) != (tool.version, tool.reference):
             yield Finding(
                 False,
-                f"{name}: its result is of whorl {before['tool']['version']} and reference "
-                f"{before['tool']['reference'][:19]}…, here are {tool} and {reference[:19]}…; run it again with "
-                "`whorl case run --again`",
+                f"{name}: its result is of whorl {made['version']} and reference {made['reference'][:19]}…, here are "
+                f"{tool.version} and {tool.reference[:19]}…; run it again with `whorl case run --again`",
+            )
+            continue
+        if made.get("weights", "") != tool.weights:
+            yield Finding(
+                False,
+                f"{name}: its result followed from other weights ({made.get('weights', '')[:19]}…, here "
+                f"{tool.weights[:19]}…): another gallery (--gallery), or another fit of what lies beside the reference",
             )
             continue
         now = answer(case.folder / exhibit.file, before["regions"] is not None)
