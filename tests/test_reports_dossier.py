@@ -101,6 +101,13 @@ def test_the_answer_comes_first_and_its_limits_follow(folder, verdict):
     assert len(limits_of(one.result)) >= 3
 
 
+def test_an_open_source_does_not_weaken_the_finding_of_upscaling(folder):
+    result = replace(report_on(folder, "inconclusive").exhibits[0].result, regions=None)
+    noted = replace(result, image=replace(result.image, notes=("source: upscaled, but not told by what",)))
+    assert answer(noted).startswith("This image was upscaled; which source")
+    assert "does not weaken" in limits_of(noted)[-1] and "no evidence" in limits_of(result)[-1]
+
+
 def test_pdf_is_what_pdf_a_demands(folder):
     """Identification in XMP, an output intent, tags and language, fonts inside, nothing that acts or lies elsewhere."""
     document = render_pdf(report_on(folder))

@@ -118,7 +118,7 @@ def answer(result: Result) -> str:
         return "No sign was found that this image was upscaled."
     if found:
         return "A part of this image differs from the rest in whether it was upscaled."
-    if any(note.startswith("source: ") for note in result.image.notes):
+    if _of_untold_source(result):
         return "This image was upscaled; which source did it cannot be told."
     return "This image allows no answer."
 
@@ -132,6 +132,11 @@ def propositions(result: Result, scale: VerbalScale) -> list[str]:
         by = f"it was upscaled by {first.source}"
         out.append(scale.sentence(first.log10_lr, by, "by another of the methods that are considered"))
     return out
+
+
+def _of_untold_source(result: Result) -> bool:
+    """Whether a picture was upscaled for sure, and by what cannot be said."""
+    return result.verdict == "inconclusive" and any(note.startswith("source: ") for note in result.image.notes)
 
 
 def limits_of(result: Result) -> list[str]:
@@ -156,6 +161,11 @@ def limits_of(result: Result) -> list[str]:
             "No sign of upscaling does not show that the image is an unaltered photograph: other manipulations are not "
             "looked for, and strong processing afterwards removes traces.",
         ]
+    elif _of_untold_source(result):
+        out.append(
+            "That the source cannot be told does not weaken the finding that the image was upscaled. The likeliest "
+            "sources are listed; none of them is named, for a method that nobody enrolled may have done it."
+        )
     else:
         out.append("An inconclusive answer is no evidence for or against upscaling.")
     return out
