@@ -178,7 +178,7 @@ def _thresholds(reference: Reference) -> str:
             limits = reference.thresholds.get((mode, condition.name))
             if limits is not None:
                 natural = (f"{value / math.log(10):.2f}" for value in (limits.accuse, limits.clear))
-                rows.append((condition.name, mode, *natural, f"{limits.name:.2f}", f"{limits.unknown:.2f}"))
+                rows.append((condition.name, mode, *natural, f"{limits.name:.3f}", f"{limits.unknown:.2f}"))
     head = ("condition", "pictures", "upscaled from", "not upscaled to", "named from", "unknown from")
     return f"""## Thresholds
 

@@ -68,9 +68,9 @@ def enrolment(
         step(f"{condition.name}, {kind}: fitting without {len(networks)} networks")
         part = classical if kind == "classical" else np.ones(dimensions(), bool)
         used = tracing_mask(condition, "colour")[part]
-        expert, _ = fit_expert(
+        expert = fit_expert(
             _columns(data.take(~away), part), sources, SHRINKAGE[condition.is_lossy], used, share, detected_as, UNSEEN
-        )
+        ).full
         own, asked = _columns(data.take(away), part), _columns(probe, part)
         out[kind] = _attributed(expert, own, asked, networks, images, seeds)
     return out

@@ -8,14 +8,28 @@ import os
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 import numpy as np
-from scipy.special import logsumexp
+from scipy.special import expit, logit, logsumexp
 
 from fingerprint.kinds import Kinds, fit_kinds, fit_temperature
-from fingerprint.lda import CrossFit, Discriminant, cross_fit
+from fingerprint.lda import CrossFit, Discriminant, LeftOut, cross_fit, leave_classes_out
 from fingerprint.logistic import Logistic, balanced_weights, fit_logistic
-from fingerprint.openset import KNOWN, Places, fit_match, fit_novelty, fit_places, novelty
+from fingerprint.openset import (
+    FARTHEST,
+    KNOWN,
+    LEADS,
+    UNKNOWN,
+    USUAL,
+    Places,
+    closeness,
+    fit_match,
+    fit_novelty,
+    fit_places,
+    novelty,
+)
+from fingerprint.result import Priors
 from fingerprint.samples import ENLARGED, ORIGINAL
 from fingerprint.sources import Source
 from fingerprint.training_set import TrainingSet
@@ -94,13 +108,13 @@ class Expert:
             tracer_scores: (n, k2).
         """
         detect, trace = detector_scores.astype(np.float64), tracer_scores.astype(np.float64)
-        told = novelty(self.places.squared_distances(trace))
+        squared = self.places.squared_distances(trace)
         sums = detection_sum(self.detector.classes, self.detection_temperature * detect)
         both = np.concatenate([detect, trace], axis=1)
         return Scored(
             self.kinds.log_probabilities(trace),
-            self.novelty.log_ratio(told, KNOWN),
-            self.detection.log_ratio(_signs(sums, self.match, told), "upscaled"),
+            self.novelty.log_ratio(novelty(squared), KNOWN),
+            self.detection.log_ratio(_signs(sums, self.match, closeness(squared)), "upscaled"),
             {name: head.log_probabilities(both) for name, head in self.heads.items()},
             (both * self.size[:-1]).sum(axis=1) + self.size[-1],
             self.sources,
@@ -114,7 +128,8 @@ class Expert:
         A user's source lies at the mean of its pictures' vectors. What its squared distance says is put beside the
         scores of the reference's sources at the nearest of these. A picture that lies nearest to a user's source is
         upscaled as far as the detector says so, or as far as it fits that source better than photographs fit any, both
-        equally likely beforehand: the detector never saw that source.
+        equally likely beforehand: the detector never saw that source. Whether it is known is judged by distances in
+        units of that source's own scatter: users enrol pictures of photographs of their own, which lie farther.
 
         Args:
             scored: what `score` said.
@@ -134,9 +149,11 @@ class Expert:
         beside = shares.max(axis=1, keepdims=True) - self.kinds.temperature * (own - nearest) / 2
         every = np.concatenate([shares, beside], axis=1)
         log_sources = every - np.asarray(logsumexp(every, axis=1, keepdims=True))
-        fit = novelty(np.concatenate([shipped, np.maximum(own, 0)], axis=1))
-        known = self.novelty.log_ratio(fit, KNOWN)
-        matched = np.logaddexp(scored.upscaled, self.match.log_ratio(fit, KNOWN)) - np.log(2)
+        squared = np.concatenate([shipped, np.maximum(own, 0)], axis=1)
+        usual = np.array([_usual_scale(vectors) for vectors in enrolled.values()])
+        scaled = np.concatenate([shipped, np.maximum(own * usual, 0)], axis=1)
+        known = self.novelty.log_ratio(novelty(scaled), KNOWN)
+        matched = np.logaddexp(scored.upscaled, self.match.log_ratio(closeness(squared), KNOWN)) - np.log(2)
         scored = replace(scored, upscaled=np.where(own.min(axis=1) < nearest[:, 0], matched, scored.upscaled))
         if not alone:
             return replace(scored, log_sources=log_sources, known=known, sources=(*self.sources, *enrolled))
@@ -165,6 +182,12 @@ def averaged(chosen: Scored, possible: Sequence[tuple[Scored, float]]) -> Scored
 
     parsed = {name: mean([scored.parsed[name] for scored, _ in possible]) for name in chosen.parsed}
     return replace(chosen, log_sources=mean([scored.log_sources for scored, _ in possible]), parsed=parsed)
+
+
+def _usual_scale(vectors: np.ndarray) -> float:
+    """Return what brings squared distances to a user's source to those that are usual for shipped ones, at most 1."""
+    scatter = np.square(vectors - vectors.mean(axis=0)).sum() / max(len(vectors) - 1, 1)
+    return float(min(1.0, USUAL / max(scatter, 1e-9)))
 
 
 def _squared_from(vectors: np.ndarray, z: np.ndarray) -> np.ndarray:
@@ -199,6 +222,21 @@ def _signs(sums: np.ndarray, match: Logistic, told: np.ndarray) -> np.ndarray:
     return np.concatenate([sums, np.maximum(match.log_ratio(told, KNOWN), 0)[:, None]], axis=1)
 
 
+class Fit(NamedTuple):
+    """What `fit_expert` returns.
+
+    Attributes:
+        full: fitted on all samples.
+        folds: for each fold the expert that never saw it.
+        strangers: by source, (n,) the posterior probability, given upscaled and under the default priors, of the
+            likeliest of the other sources, where neither the discriminant nor anything before it knew the right one.
+    """
+
+    full: Expert
+    folds: list[Expert]
+    strangers: dict[str, np.ndarray]
+
+
 def fit_expert(
     data: TrainingSet,
     sources: dict[str, Source],
@@ -207,7 +245,7 @@ def fit_expert(
     shares: Callable[[str], float] = lambda name: 1.0,
     grouped: Callable[[str], str] = lambda name: name,
     asked: int | None = None,
-) -> tuple[Expert, list[Expert]]:
+) -> Fit:
     """Fit a condition's expert on all samples, and one without each fold.
 
     Args:
@@ -222,7 +260,8 @@ def fit_expert(
             folds' photographs are too sure of those. An expert without that fold learns from all it has.
 
     Returns:
-        The expert, and for each fold an expert none of whose parts was fitted to the fold's labels.
+        The expert, for each fold an expert none of whose parts was fitted to the fold's labels, and what the first
+        would say of the sources if each were unknown.
 
     Raises:
         ValueError: a source is not described, or a class lies within one fold.
@@ -231,7 +270,15 @@ def fit_expert(
     if missing:
         raise ValueError(f"sources must describe every label, {', '.join(missing)} missing")
     chosen = np.array([is_source(label) for label in data.labels])
-    trace = _cross_fit_within(data.take(chosen), shrinkage[1], traced_by, shares)
+    made = data.take(chosen)
+    if traced_by is not None and not traced_by.all():
+        made = replace(made, features=np.ascontiguousarray(made.features[:, traced_by]))
+    trace = _widened(cross_fit(made.features, made.labels, made.folds, shrinkage[1], shares), traced_by)
+    first = int(data.folds.min()) if asked is None else asked
+    left_out = {
+        fold: list(leave_classes_out(made.features, made.labels, made.folds, fold, shrinkage[1], shares))
+        for fold in (first, int(data.folds[data.folds != first].min()))
+    }
     groups = np.array([grouped(label) for label in data.labels])
     detect = cross_fit(data.features, groups, data.folds, shrinkage[0], shares)
     trace_scores = np.empty((len(data.labels), len(trace.full.classes)), np.float32)
@@ -239,28 +286,42 @@ def fit_expert(
         trace_scores[data.folds == fold] = part.scores(data.features[data.folds == fold])
     every = np.ones(len(data.labels), bool)
     of_means = {fold: part.means for fold, part in enumerate(trace.folds)}
-    build = _Builder(data, groups, detect, trace_scores, of_means, sources, shares, asked)
+    build = _Builder(data, groups, detect, trace_scores, of_means, left_out, sources, shares, asked)
     jobs = [(detect.full, trace.full, every)]
     jobs += [(d, t, data.folds != f) for f, (d, t) in enumerate(zip(detect.folds, trace.folds, strict=True))]
     with ThreadPoolExecutor(os.cpu_count() or 1) as pool:
         full, *parts = pool.map(lambda job: build.expert(*job), jobs)
-    return full, parts
+    return Fit(full, parts, {left.name: _as_stranger(full, left) for left in left_out[first]})
 
 
-def _cross_fit_within(
-    data: TrainingSet, shrinkage: float, used: np.ndarray | None, shares: Callable[[str], float]
-) -> CrossFit:
-    """Fit discriminants on some of the dimensions; the others' weights are zero."""
+def unlike(expert: Expert) -> float:
+    """Return the posterior probability of an unknown upscaler, given upscaled, that distance alone can bring about.
+
+    Pictures of photographs unlike those fitted on lie far from every source, and still lead clearly: see `openset`.
+    """
+    log_odds = expert.novelty.log_ratio(np.array([[FARTHEST, *LEADS]]), UNKNOWN)[0]
+    return float(expit(log_odds + logit(Priors().unknown_given_upscaled)))
+
+
+def _as_stranger(expert: Expert, left: LeftOut) -> np.ndarray:
+    """Return the (n,) posterior probability of the likeliest source for pictures of a source that was left out."""
+    known = expert.novelty.log_ratio(novelty(fit_places(left.of_means).squared_distances(left.scores)), KNOWN)
+    kinds = expert.kinds.without(expert.sources.index(left.name))
+    share = np.exp(kinds.log_probabilities(left.scores).max(axis=1))
+    return expit(known - logit(Priors().unknown_given_upscaled)) * share
+
+
+def _widened(crossed: CrossFit, used: np.ndarray | None) -> CrossFit:
+    """Put discriminants that were fitted on some of the dimensions among all; the others' weights are zero."""
     if used is None or used.all():
-        return cross_fit(data.features, data.labels, data.folds, shrinkage, shares)
-    fitted = cross_fit(np.ascontiguousarray(data.features[:, used]), data.labels, data.folds, shrinkage, shares)
+        return crossed
 
     def widened(part: Discriminant) -> Discriminant:
         weights = np.zeros((len(used), part.weights.shape[1]), np.float32)
         weights[used] = part.weights
         return replace(part, weights=weights)
 
-    return CrossFit(widened(fitted.full), fitted.held_out, tuple(map(widened, fitted.folds)))
+    return CrossFit(widened(crossed.full), crossed.held_out, tuple(map(widened, crossed.folds)))
 
 
 @dataclass(frozen=True)
@@ -270,6 +331,7 @@ class _Builder:
     detect: CrossFit
     trace_scores: np.ndarray
     of_means: dict[int, np.ndarray]
+    left_out: dict[int, list[LeftOut]]
     sources: dict[str, Source]
     shares: Callable[[str], float]
     asked: int | None = None
@@ -301,7 +363,7 @@ class _Builder:
             tracer=tracer,
             kinds=fit_kinds(trace[judged], index[judged], [self.kind(name) for name in tracer.classes]),
             places=fit_places(tracer.means),
-            novelty=fit_novelty(trace, index, folds, self.of_means, labels == ENLARGED, asked),
+            novelty=self._novelty(trace, labels, folds, tracer.classes),
             match=match,
             detection=fit_logistic(signs[calm], upscaled[calm], weights, ridge=1e-5),
             detection_temperature=detection_temperature,
@@ -311,11 +373,23 @@ class _Builder:
             support=(int((upscaled == "not").sum()), int((upscaled == "upscaled").sum()), int(made.sum())),
         )
 
+    def _novelty(self, trace: np.ndarray, labels: np.ndarray, folds: np.ndarray, names: tuple[str, ...]) -> Logistic:
+        """Learn known against unknown on one fold; plain enlargements at odd factors are never enrolled."""
+        fold = next(fold for fold in self.left_out if (folds == fold).any())  # the one asked first
+        squared = fit_places(self.of_means[fold]).squared_distances(trace)
+        inside = folds == fold
+        known = {name: squared[inside & (labels == name)] for name in names if (inside & (labels == name)).any()}
+        left = self.left_out[fold]
+        unknown = {part.name: fit_places(part.of_means).squared_distances(part.scores) for part in left}
+        if (inside & (labels == ENLARGED)).any():
+            unknown[ENLARGED] = squared[inside & (labels == ENLARGED)]
+        return fit_novelty(known, unknown, self.shares)
+
     def _told(self, trace: np.ndarray, folds: np.ndarray) -> np.ndarray:
-        """Return the (n, 2) measures of novelty, each sample's by the discriminant that never saw its fold."""
+        """Return the (n, 2) closeness of each sample, by the discriminant that never saw its fold."""
         told = np.empty((len(trace), 2))
         for fold in np.unique(folds).tolist():
-            told[folds == fold] = novelty(fit_places(self.of_means[fold]).squared_distances(trace[folds == fold]))
+            told[folds == fold] = closeness(fit_places(self.of_means[fold]).squared_distances(trace[folds == fold]))
         return told
 
     def _head(self, name: str, both: np.ndarray, labels: np.ndarray) -> Logistic:

@@ -10,7 +10,7 @@ import numpy as np
 import datasets
 import spectra
 from fingerprint.conditions import CLEAN, CONDITIONS, Condition
-from fingerprint.expert import fit_expert
+from fingerprint.expert import fit_expert, unlike
 from fingerprint.features import mode_mask
 from fingerprint.kinds import fit_temperature
 from fingerprint.lda import CrossFit, cross_fit
@@ -126,11 +126,11 @@ def fit(
         for mode in MODES:
             step(f"fitting {condition.name}, {mode}")
             part = _masked(data, mode)
-            full, folds = fit_expert(
+            full, folds, strangers = fit_expert(
                 part, kept, SHRINKAGE[condition.is_lossy], tracing_mask(condition, mode), share, detected_as, UNSEEN
             )
             answers = held_out(part, folds)
-            thresholds = choose_thresholds(answers)
+            thresholds = choose_thresholds(answers, strangers, share, unlike(full))
             validation[f"{mode}.{condition.name}"] = rates(answers, thresholds, kept)
             rounded = rounder.experts((full, *folds), mode_mask(mode))
             for slot, expert in zip(parts, rounded, strict=True):

@@ -44,6 +44,11 @@ class Kinds:
         among = self.between * together + self.offsets
         return within + (among - _total(among))[:, self.of]
 
+    def without(self, column: int) -> "Kinds":
+        """Return the factors for all sources but one."""
+        left, of = np.unique(np.delete(self.of, column), return_inverse=True)
+        return Kinds(of, self.temperatures[left], self.between, self.offsets[left], self.temperature)
+
 
 def _total(scores: np.ndarray) -> np.ndarray:
     return np.asarray(logsumexp(scores, axis=1, keepdims=True))

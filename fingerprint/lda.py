@@ -8,7 +8,7 @@ Reference: R. A. Fisher, 1936; J. Friedman, "Regularized discriminant analysis",
 of the identity, equation 18).
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -85,18 +85,8 @@ def cross_fit(
     Raises:
         ValueError: a shrinkage outside (0, 1], or a class within one fold alone.
     """
-    if not 0 < shrinkage <= 1:
-        raise ValueError(f"shrinkage must be above 0 and at most 1, got {shrinkage}")
-    classes, index = np.unique(labels, return_inverse=True)
-    count = np.zeros((folds.max() + 1, len(classes)))
-    np.add.at(count, (folds, index), 1)
-    lonely = [str(classes[k]) for k in range(len(classes)) if (count[:, k] > 0).sum() < 2]
-    if lonely:
-        raise ValueError(f"every class needs samples in at least two folds, {', '.join(lonely)} has not")
-    mean, deviation = features.mean(axis=0), features.std(axis=0) + np.float32(1e-4)
-    z = (features - mean) / deviation
-    share = np.array([shares(str(name)) for name in classes])
-    weight = share / share.sum() / count.sum(axis=0)
+    classes, index, count, weight = _classes(labels, folds, shrinkage, shares)
+    mean, deviation, z = _standardised(features)
     sums = np.zeros((*count.shape, z.shape[1]))
     grams = []
     for fold in range(len(count)):
@@ -120,6 +110,103 @@ def cross_fit(
     for fold, part in enumerate(parts):
         held_out[folds == fold] = part.scores(features[folds == fold])
     return CrossFit(solve(None), held_out, parts)
+
+
+@dataclass(frozen=True)
+class LeftOut:
+    """What a discriminant that never saw a fold, nor one class at all, says of that class's samples in the fold.
+
+    Attributes:
+        name: of the class.
+        scores: (n, k - 1) float64, one column for each of the other classes.
+        of_means: (k - 1, k - 1) scores of the other classes' means.
+    """
+
+    name: str
+    scores: np.ndarray
+    of_means: np.ndarray
+
+
+def leave_classes_out(
+    features: np.ndarray,
+    labels: np.ndarray,
+    folds: np.ndarray,
+    fold: int,
+    shrinkage: float,
+    shares: Callable[[str], float] = lambda name: 1.0,
+) -> Iterator[LeftOut]:
+    """Leave each class with samples in a fold out in turn, and score them by the discriminant of the others.
+
+    One factorisation serves all: a class takes as many directions out of the covariance as it has samples (Woodbury's
+    identity). The multiple of the identity stays that of all classes.
+
+    Args:
+        features: (n, d) float32.
+        labels: (n,) class names, as for `cross_fit`.
+        folds: (n,) int.
+        fold: the fold that is scored, and not fitted on.
+        shrinkage: weight of the identity in the covariance, above 0 and up to 1.
+        shares: how much a class weighs in the covariance.
+
+    Raises:
+        ValueError: as `cross_fit` does.
+    """
+    from scipy.linalg import cholesky, solve_triangular
+
+    classes, index, count, weight = _classes(labels, folds, shrinkage, shares)
+    z = _standardised(features)[2]
+    train, number = folds != fold, count.sum(axis=0) - count[fold]
+    means = np.stack([z[train & (index == k)].mean(axis=0, dtype=np.float64) for k in range(len(classes))])
+    centred = (z[train] - means[index[train]].astype(np.float32)) * np.sqrt(weight[index[train]])[:, None]
+    covariance = (centred.T @ centred).astype(np.float32)
+    ridge = np.float32(shrinkage * np.trace(covariance) / len(covariance))
+    covariance *= np.float32(1 - shrinkage)
+    covariance[np.diag_indices(len(covariance))] += ridge
+    factor = cholesky(covariance, lower=True, overwrite_a=True, check_finite=False)
+    del covariance, centred
+
+    def white(rows: np.ndarray) -> np.ndarray:
+        told = solve_triangular(factor, rows.T.astype(np.float32), lower=True, check_finite=False)
+        return told.T.astype(np.float64)
+
+    white_means = white(means)
+    for k in np.flatnonzero(count[fold] > 0).tolist():
+        kept = np.flatnonzero(np.arange(len(classes)) != k)
+        mine = white(z[train & (index == k)])
+        own = np.sqrt((1 - shrinkage) * weight[k]) * (mine - mine.mean(axis=0))
+        left = np.linalg.inv(np.eye(len(own)) - own @ own.T)
+        total = float((weight * number)[kept].sum())
+        origin = white_means[kept].mean(axis=0)
+        others, asked = white_means[kept] - origin, white(z[~train & (index == k)]) - origin
+        along = others @ own.T
+
+        def products(rows: np.ndarray) -> np.ndarray:
+            return total * (rows @ others.T + (rows @ own.T) @ left @ along.T)  # noqa: B023 - called at once
+
+        of_means = products(others)
+        half = of_means.diagonal() / 2
+        yield LeftOut(str(classes[k]), products(asked) - half, of_means - half)
+
+
+def _classes(
+    labels: np.ndarray, folds: np.ndarray, shrinkage: float, shares: Callable[[str], float]
+) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+    """Return the (k,) names, each sample's (n,) class, the number (folds, k), and the weight (k,) of a sample."""
+    if not 0 < shrinkage <= 1:
+        raise ValueError(f"shrinkage must be above 0 and at most 1, got {shrinkage}")
+    classes, index = np.unique(labels, return_inverse=True)
+    count = np.zeros((folds.max() + 1, len(classes)))
+    np.add.at(count, (folds, index), 1)
+    lonely = [str(classes[k]) for k in range(len(classes)) if (count[:, k] > 0).sum() < 2]
+    if lonely:
+        raise ValueError(f"every class needs samples in at least two folds, {', '.join(lonely)} has not")
+    share = np.array([shares(str(name)) for name in classes])
+    return classes, index, count, share / share.sum() / count.sum(axis=0)
+
+
+def _standardised(features: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    mean, deviation = features.mean(axis=0), features.std(axis=0) + np.float32(1e-4)
+    return mean, deviation, (features - mean) / deviation
 
 
 def _discriminant(covariance, means, classes, mean, deviation, shrinkage) -> Discriminant:

@@ -2,10 +2,12 @@
 
 Scores are those of the source discriminant, float64 `n k`, one column a source. An unknown network either lies far from
 all enrolled ones or between two of them; the distance to the nearest and the lead of the nearest over the second tell
-both.
+both. Left out means out of the discriminant, too: one that has learned to tell two networks apart also tells that the
+second is not the first. With columns left out of its scores alone, clean pictures of six published networks that no
+part of the reference knew were named as another in 0.57 of cases; so learned, in 0.06 to 0.10.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -13,6 +15,15 @@ import numpy as np
 from fingerprint.logistic import Logistic, balanced_weights, fit_logistic
 
 KNOWN, UNKNOWN, INNOCENT = "known", "unknown", "innocent"
+LEADS = (2.0, 3.0)
+"""Where leads are cut off, by leaving 26 published networks out in turn: their clean held-out crops are told from those
+of enrolled networks with a mean AUROC of 0.921 (0.913 with leads as they are, 0.890 with distances whitened by held-out
+scatter)."""
+FARTHEST = 18.0
+"""Where distances are cut off: 160x160 crops of what an enrolled x2 network made of BSDS500's photographs lie at 10 in
+the middle, of scikit-image's photographs at 17. The mean AUROC stays as it is (0.921 without; 0.914 with 16)."""
+USUAL = 86.0
+"""Squared distance of held-out clean crops of published sources to their own places, in the middle."""
 _LEAST = 1e-9  # of the largest eigenvalue; below it lies what rounding left
 
 
@@ -70,53 +81,44 @@ def fit_places(of_means: np.ndarray, kept: np.ndarray | None = None) -> Places:
     return Places(whitener, origin, products @ whitener)
 
 
-def novelty(squared: np.ndarray) -> np.ndarray:
-    """Return the (n, 2) measures that tell known from unknown: nearest distance, and log(1 + lead over the second)."""
+def closeness(squared: np.ndarray) -> np.ndarray:
+    """Return the (n, 2) distances to the nearest source, and log(1 + lead over the second), of (n, k) squared ones."""
     ordered = np.sort(squared, axis=1)
     return np.stack([np.sqrt(ordered[:, 0]), np.log1p((ordered[:, 1] - ordered[:, 0]) / 2)], axis=1)
 
 
+def novelty(squared: np.ndarray) -> np.ndarray:
+    """Return the (n, 3) measures that tell known from unknown: nearest distance, and its lead, all cut off.
+
+    A lead beyond the last of `LEADS` says no more: where few sources are enrolled, an unknown one's is as large. Nor
+    does a distance beyond `FARTHEST`: enrolled networks' enlargements of photographs unlike those that the
+    discriminants were fitted on lie as far as unknown networks' of like ones.
+    """
+    near, lead = closeness(squared).T
+    return np.stack([np.minimum(near, FARTHEST), *(np.minimum(lead, most) for most in LEADS)], axis=1)
+
+
 def fit_novelty(
-    scores: np.ndarray,
-    index: np.ndarray,
-    folds: np.ndarray,
-    of_means: Mapping[int, np.ndarray],
-    extra: np.ndarray | None = None,
-    asked: int | None = None,
+    known: Mapping[str, np.ndarray], unknown: Mapping[str, np.ndarray], shares: Callable[[str], float]
 ) -> Logistic:
-    """Learn the log-odds of known against unknown, each source playing the unknown in turn.
+    """Learn the log-odds of known against unknown.
 
     Args:
-        scores: (n, k), each sample's by the discriminant that never saw its fold.
-        index: (n,) column of the right source, negative for samples of none.
-        folds: (n,) folds.
-        of_means: by fold, (k, k) scores of the means by the discriminant that never saw it.
-        extra: (n,) bool, samples of upscalers that are never enrolled; unknown in any case.
-        asked: the fold that is learned from; all by default.
+        known: by source, (n, k) squared distances of its pictures to the enrolled ones, itself among them.
+        unknown: by source, those of its pictures to the others, told by a discriminant that never saw it.
+        shares: how much a source weighs.
 
     Returns:
         A two-class model ("known", "unknown"), known and unknown weighing the same.
     """
-    columns = np.arange(scores.shape[1])
-    measures, labels, parts = [], [], []
-
-    def add(fold: int, kept: np.ndarray | None, chosen: np.ndarray, label: str) -> None:
-        if chosen.any():
-            told = scores[chosen] if kept is None else scores[chosen][:, kept]
-            measures.append(novelty(fit_places(of_means[fold], kept).squared_distances(told)))
-            labels.extend([label] * int(chosen.sum()))
-            parts.extend(index[chosen].tolist())
-
-    for fold in np.unique(folds).tolist() if asked is None else (asked,):
-        inside = folds == fold
-        add(fold, None, inside & (index >= 0), KNOWN)
-        if extra is not None:
-            add(fold, None, inside & extra, UNKNOWN)
-        for left_out in columns:
-            add(fold, columns[columns != left_out], inside & (index == left_out), UNKNOWN)
-    names = np.array(labels)
-    weights = balanced_weights(names, np.array(parts).astype(str))
-    return fit_logistic(np.concatenate(measures), names, weights, ridge=1e-5)
+    measures, labels, weights = [], [], []
+    for side, label in ((known, KNOWN), (unknown, UNKNOWN)):
+        total = sum(shares(name) for name in side)
+        for name, squared in side.items():
+            measures.append(novelty(squared))
+            labels += [label] * len(squared)
+            weights += [shares(name) / total / len(squared)] * len(squared)
+    return fit_logistic(np.concatenate(measures), np.array(labels), np.array(weights), ridge=1e-4)
 
 
 def fit_match(
@@ -146,7 +148,7 @@ def fit_match(
         placed = fit_places(of_means[fold])
         for chosen, label in ((inside & (index >= 0), KNOWN), (inside & innocent, INNOCENT)):
             if chosen.any():
-                measures.append(novelty(placed.squared_distances(scores[chosen])))
+                measures.append(closeness(placed.squared_distances(scores[chosen])))
                 labels += [label] * int(chosen.sum())
     names = np.array(labels)
     return fit_logistic(np.concatenate(measures), names, balanced_weights(names), ridge=1e-5)

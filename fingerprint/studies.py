@@ -12,7 +12,7 @@ import datasets
 from fingerprint.attributor import Attributor
 from fingerprint.conditions import CLEAN, Condition
 from fingerprint.evaluate import ORIGINAL, answers, summarise
-from fingerprint.expert import Expert, fit_expert, is_innocent
+from fingerprint.expert import Expert, fit_expert, is_innocent, unlike
 from fingerprint.fit import SHRINKAGE, detected_as, share, tracing_mask
 from fingerprint.likelihood_ratios import auroc
 from fingerprint.reference import Thresholds
@@ -138,10 +138,10 @@ def leave_out(
     for name in networks:
         step(f"without {name}")
         kept = data.take(data.labels != name)
-        expert, folds = fit_expert(
+        expert, folds, strangers = fit_expert(
             kept, sources, SHRINKAGE[condition.is_lossy], tracing_mask(condition, "colour"), share, detected_as, UNSEEN
         )
-        thresholds = choose_thresholds(held_out(kept, folds))
+        thresholds = choose_thresholds(held_out(kept, folds), strangers, share, unlike(expert))
         out[name] = _left_out(expert, thresholds, probe, name, sources)
     out["mean_auroc"] = round(float(np.mean([entry["auroc"] for entry in out.values()])), 4)
     return out

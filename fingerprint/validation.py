@@ -1,5 +1,6 @@
 """What held-out samples say about an expert: thresholds for verdicts, and error rates for the card."""
 
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -17,7 +18,7 @@ FALSE_ACCUSATIONS = 0.005  # of the innocents of the worst history
 MISSES = (0.005, 0.03)  # of upscaled pictures cleared: aimed at, and accepted where innocents are hard to clear
 UNDECIDED_INNOCENTS = 0.05
 WRONG_NAMES = 0.03
-KEPT_NAMES = 0.95  # of enrolled sources' pictures whose likeliest source is right; more would name unknown ones, too
+NAMED_STRANGERS = 0.03  # of pictures of sources that were left out
 MISTAKEN_UNKNOWN = 0.05
 DIFFERENT = 8  # wrong sources a sample is compared with, for the bounds of likelihood ratios
 
@@ -109,8 +110,21 @@ def held_out(data: TrainingSet, experts: list[Expert]) -> HeldOut:
     return HeldOut(data.labels, **columns, parsed=parsed)
 
 
-def choose_thresholds(answers: HeldOut) -> Thresholds:
-    """Set the thresholds so that the error rates named at the top of this module hold on held-out samples."""
+def choose_thresholds(
+    answers: HeldOut,
+    strangers: Mapping[str, np.ndarray] | None = None,
+    shares: Callable[[str], float] = lambda name: 1.0,
+    unlike: float = 0.5,
+) -> Thresholds:
+    """Set the thresholds so that the error rates named at the top of this module hold on held-out samples.
+
+    Args:
+        answers: by experts that never saw their fold.
+        strangers: by source that was left out, with what probability each picture would be named.
+        shares: how much such a source weighs.
+        unlike: probability of an unknown upscaler that only says how unlike the training photographs a picture is;
+            more is needed for a claim.
+    """
     innocent = np.array([is_innocent(label) for label in answers.labels])
     made = np.array([is_source(label) for label in answers.labels])
     histories = np.unique(answers.labels[innocent])
@@ -126,13 +140,18 @@ def choose_thresholds(answers: HeldOut) -> Thresholds:
         if named.any() and (named & ~right).sum() <= WRONG_NAMES * named.sum():
             name = float(limit)
             break
-    kept = float(np.quantile(answers.name[made][right], 1 - KEPT_NAMES)) if right.any() else name
-    name = min(0.95, max(name, kept))
-    unknown = max(0.5, float(np.quantile(answers.unknown[made], 1 - MISTAKEN_UNKNOWN)))
+    if strangers:
+        named = np.concatenate(list(strangers.values()))
+        weights = np.concatenate([np.full(len(part), shares(key) / len(part)) for key, part in strangers.items()])
+        order = np.argsort(-named, kind="stable")
+        over = np.cumsum(weights[order]) > NAMED_STRANGERS * weights.sum()
+        if over.any():  # the first that would be one too many stays unnamed
+            name = max(name, float(np.nextafter(named[order][over.argmax()], 1)))
+    unknown = max(float(np.nextafter(unlike, 1)), float(np.quantile(answers.unknown[made], 1 - MISTAKEN_UNKNOWN)))
     prior = logit(Priors().upscaled)
     activity = supported_bounds(answers.upscaled[~innocent] - prior, answers.upscaled[innocent] - prior)
     source = supported_bounds(answers.same[made], answers.different[made])
-    return Thresholds(accuse, clear, round(name, 2), unknown, upscaled_bounds=activity, source_bounds=source)
+    return Thresholds(accuse, clear, name, unknown, upscaled_bounds=activity, source_bounds=source)
 
 
 def rates(answers: HeldOut, thresholds: Thresholds, sources: dict[str, Source]) -> dict:

@@ -51,7 +51,8 @@ def training_set(seed: int = 0, each: int = 40, spread: float = 1.0, dimensions:
 @cache
 def experts() -> tuple[Expert, list[Expert]]:
     """An expert of the made-up world, and one without each fold."""
-    return fit_expert(training_set(), SOURCES)
+    fitted = fit_expert(training_set(), SOURCES)
+    return fitted.full, fitted.folds
 
 
 def thrown(expert: Expert, mode: str, seed: int = 0) -> Expert:

@@ -18,13 +18,15 @@ from fingerprint.expert import (
     fit_expert,
     is_innocent,
     is_source,
+    unlike,
 )
 from fingerprint.kinds import fit_temperature
 from fingerprint.logistic import Logistic
+from fingerprint.openset import novelty
 from fingerprint.reference import Thresholds
 from fingerprint.result import Priors
 from fingerprint.training_set import TrainingSet
-from fingerprint.validation import HeldOut, choose_thresholds, held_out, rates
+from fingerprint.validation import NAMED_STRANGERS, HeldOut, choose_thresholds, held_out, rates
 
 TRUE_SCALE = {name: str(source.scale) for name, source in SOURCES.items()}
 
@@ -56,7 +58,7 @@ def test_an_expert_tells_fresh_samples() -> None:
 def test_likelihood_ratios_of_weak_evidence_are_calibrated() -> None:
     # Two close Gaussians: log LRs have a known distribution. If calibrated, log-odds of 0.5..1.5 are right in about
     # expit(1) of the cases.
-    full, _ = fit_expert(training_set(each=120, spread=0.1), SOURCES)
+    full = fit_expert(training_set(each=120, spread=0.1), SOURCES).full
     fresh = training_set(seed=5, each=120, spread=0.1)
     odds = full.score(full.detector.scores(fresh.features), full.tracer.scores(fresh.features)).upscaled
     innocent = np.array([is_innocent(label) for label in fresh.labels])
@@ -74,7 +76,7 @@ def test_discriminants_of_fold_experts_never_saw_their_folds_labels() -> None:
     rows = np.flatnonzero((data.folds == 3) & np.isin(data.labels, tuple(SOURCES)))
     labels = data.labels.copy()
     labels[rows] = np.random.default_rng(0).permutation(labels[rows])
-    full, parts = fit_expert(replace(data, labels=labels), SOURCES)
+    full, parts, _ = fit_expert(replace(data, labels=labels), SOURCES)
     first, before = experts()
     # The fold's second moments are added and taken off again, which leaves float32 rounding.
     for name in ("detector", "tracer"):
@@ -87,8 +89,8 @@ def test_discriminants_of_fold_experts_never_saw_their_folds_labels() -> None:
 def test_what_scores_mean_is_learned_from_the_fold_that_features_were_not_trained_on() -> None:
     data, easier = (training_set(each=100, spread=spread) for spread in (0.3, 1.0))
     flattered = replace(data, features=np.where(data.folds[:, None] == 2, data.features, easier.features))
-    every, _ = fit_expert(flattered, SOURCES)
-    honest, parts = fit_expert(flattered, SOURCES, asked=2)
+    every = fit_expert(flattered, SOURCES).full
+    honest, parts, _ = fit_expert(flattered, SOURCES, asked=2)
     rows = (data.folds == 2) & np.array([is_source(label) for label in data.labels])
     scores = parts[2].tracer.scores(flattered.features[rows])
     target = np.searchsorted(honest.tracer.classes, data.labels[rows])
@@ -172,6 +174,32 @@ def test_thresholds_keep_what_they_promise() -> None:
     assert ((answers.top != answers.labels) & lower).sum() > 0.03 * lower.sum()  # the least that keeps the promise
     assert measured["scale"] == 0.5
     assert measured["named_right"] + measured["named_wrong"] <= 1
+
+
+def test_sources_that_were_left_out_are_seldom_named() -> None:
+    answers, rng = answers_of(), np.random.default_rng(1)
+    strangers = {"alpha-x2": rng.uniform(0.2, 0.9, 200), "zoo-b": rng.uniform(0.9, 1.0, 50)}
+    shares = {"alpha-x2": 1.0, "zoo-b": 0.01}.__getitem__
+    limits = choose_thresholds(answers, strangers, shares)
+    assert limits.name > choose_thresholds(answers).name
+    named = {key: float((part >= limits.name).mean()) for key, part in strangers.items()}
+    share = (named["alpha-x2"] + 0.01 * named["zoo-b"]) / 1.01
+    assert 0.02 < share <= NAMED_STRANGERS and named["zoo-b"] > 0.9
+    alone = choose_thresholds(answers, {"zoo-b": strangers["zoo-b"]}, shares)
+    named_then, one_lower = ((strangers["zoo-b"] >= limit).mean() for limit in (alone.name, alone.name - 0.01))
+    assert named_then <= NAMED_STRANGERS < one_lower
+
+
+def test_a_stranger_is_judged_by_what_never_saw_it() -> None:
+    fitted = fit_expert(training_set(), SOURCES, asked=1)
+    data = training_set()
+    assert set(fitted.strangers) == set(SOURCES)
+    for name, told in fitted.strangers.items():
+        assert told.shape == (int(((data.labels == name) & (data.folds == 1)).sum()),)
+        assert (told >= 0).all() and (told <= 1).all()
+    answers = held_out(data, fitted.folds)
+    known = [answers.name[answers.labels == name].mean() for name in SOURCES]
+    assert np.mean(known) > np.mean([told.mean() for told in fitted.strangers.values()]) + 0.2
 
 
 def test_separable_innocents_leave_the_threshold_at_its_floor() -> None:
@@ -277,3 +305,13 @@ def test_what_several_conditions_experts_say_is_averaged_by_probability() -> Non
         np.testing.assert_allclose(both.parsed[name], one.parsed[name], atol=1e-9)
     np.testing.assert_array_equal(both.upscaled, one.upscaled)
     assert averaged(one, [(one, 0.9)]) is one
+
+
+def test_distance_alone_is_no_claim_of_an_unknown_upscaler() -> None:
+    full, folds = experts()
+    limit = unlike(full)
+    assert 0 < limit < 1
+    limits = choose_thresholds(held_out(training_set(), folds), unlike=limit)
+    far = novelty(np.array([[1e6, 2e6, 3e6, 4e6]]))  # of four sources, the first far ahead
+    posterior = 1 / (1 + np.exp(full.novelty.log_ratio(far, "known")[0] + math.log(4)))
+    assert posterior == pytest.approx(limit) and posterior < limits.unknown

@@ -101,7 +101,7 @@ def test_networks_left_out_are_enrolled_and_told_apart(enrolled: list[str], tmp_
 
 def test_too_few_pictures_to_enrol_from_are_refused():
     data = training_set()
-    expert, _ = fit_expert(data, SOURCES)
+    expert = fit_expert(data, SOURCES).full
     with pytest.raises(ValueError, match="alpha-x2 has 40 pictures to enrol from, 41 are needed"):
         enrolling._vectors(expert, data, "alpha-x2", 41, 0)
     assert len(enrolling._vectors(expert, data, "alpha-x2", 5, 0)) == 5

@@ -31,12 +31,10 @@ from fingerprint.imitation.network import Shape, common, deviations, enlarged, f
 from fingerprint.imitation.opinion import Opinion, read_opinion
 from fingerprint.imitation.pictures import Scene
 from fingerprint.imitation.store import read_tracers, write_tracers
-from fingerprint.imitation.tracer import Say, Tracer, measures, parted, vector
+from fingerprint.imitation.tracer import Say, Tracer, parted, vector
 from fingerprint.imitation.training import ImitationConfig, train
 from fingerprint.imitation.windows import MOST, SIDES, compare, corners, find_phase, unexplained, window_side
 from fingerprint.lda import Discriminant, cross_fit
-from fingerprint.logistic import Logistic
-from fingerprint.openset import fit_places
 from fingerprint.reference import ReferenceError
 from fingerprint.samples import UNSEEN, Sample, fold_of
 
@@ -265,9 +263,7 @@ def tracer(classes=("alpha-x2", "kernel-x2"), scale=2, imitator="0" * 16):
     """Scores are the first two numbers of a vector."""
     weights = np.eye(len(classes), dtype=np.float32)
     discriminant = Discriminant(tuple(classes), weights, np.zeros(len(classes), np.float32))
-    known = Logistic(("known", "unknown"), np.array([[0.5, -0.5], [0, 0], [0, 0]]), np.zeros(2))
-    places = fit_places(np.array([[2.0, -2], [-2, 2]]))
-    return Tracer(scale, imitator, discriminant, places, {"clean": Say(0.5, 2.0, one_kind(len(classes)), known)})
+    return Tracer(scale, imitator, discriminant, {"clean": Say(0.5, 2.0, one_kind(len(classes)))})
 
 
 def scored(log_sources, known=1.0, upscaled=2.0):
@@ -283,15 +279,7 @@ def test_agreement_decides_within_its_scale_alone():
     assert share[[1, 2]] == pytest.approx([0.2, 0.1]) and share.sum() == pytest.approx(1)
     odds = np.log(share[0] / share[3])
     assert odds == pytest.approx(0.5 * np.log(0.3 / 0.4) + 2.0 * 3.0)
-    assert after.known == pytest.approx(1.0)  # its model passes on what the experts say
-
-
-def test_whether_it_is_known_is_left_to_the_experts_at_other_scales():
-    model = Logistic(("known", "unknown"), np.zeros((3, 2)), np.array([2.0, -2.0]))
-    one = dataclasses.replace(tracer(), says={"clean": Say(1.0, 1.0, one_kind(2), model)})
-    told = np.array([[0.0, 0.0]])
-    assert one.joined(scored([0.3, 0.2, 0.1, 0.4]), told, "clean").known == pytest.approx(4.0)
-    assert one.joined(scored([0.1, 0.5, 0.3, 0.1]), told, "clean").known == pytest.approx(1.0)
+    assert after.known == pytest.approx(1.0)  # whether it is enrolled at all is the experts' to say
 
 
 def test_an_opinion_is_asked_where_it_counts(trained):
@@ -317,7 +305,6 @@ def test_an_opinion_is_asked_where_it_counts(trained):
 def test_parts_of_probabilities_sum_to_one():
     within, total = parted(np.log(np.array([[0.1, 0.3]])))
     assert np.exp(within).sum() == pytest.approx(1) and np.exp(total[0, 0]) == pytest.approx(0.4)
-    assert measures(np.array([2.0]), np.array([[4.0, 9.0]])).tolist() == [[2.0, 2.0, pytest.approx(np.log(3.5))]]
     discriminant = tracer().discriminant
     assert discriminant.steady_scores(np.array([[1.0, 2.0]])).tolist() == [[1.0, 2.0]]
 
@@ -354,8 +341,8 @@ def test_a_say_helps_on_what_was_held_out():
     without = dataclasses.replace(reference(), experts={("colour", "clean"): expert})
     mine = data.folds == UNSEEN
     say = Fitted(part, without).say("clean", data.features[mine], told[mine], data.labels[mine])
-    assert say.agreement > 0.2 and set(say.known.classes) == {"known", "unknown"}
-    joined = Tracer(2, "", part, fit_places(part.of_means), {"clean": say})
+    assert say.agreement > 0.2
+    joined = Tracer(2, "", part, {"clean": say})
     before = expert.score(expert.detector.scores(data.features[mine]), expert.tracer.scores(data.features[mine]))
     after = joined.joined(before, told[mine], "clean")
     names = np.array(before.sources)

@@ -69,3 +69,20 @@ def test_sums_do_not_overflow() -> None:
     log_p = kinds.log_probabilities(np.array([[1e4, -1e4, 9e3], [0.0, 0.0, 0.0]]))
     assert np.isfinite(log_p).all()
     np.testing.assert_allclose(np.exp(log_p).sum(axis=1), 1.0)
+
+
+def test_a_source_that_is_left_out_takes_its_kind_with_it() -> None:
+    kinds = Kinds(np.array([0, 1, 0, 2]), np.array([1.0, 0.5, 2.0]), 0.7, np.array([0.1, -0.2, 0.3]), 0.9)
+    scores = np.random.default_rng(0).normal(0, 2, (5, 4))
+    for column in range(4):
+        kept = np.delete(np.arange(4), column)
+        every = kinds.without(column).log_probabilities(scores[:, kept])
+        np.testing.assert_allclose(np.exp(every).sum(axis=1), 1)
+        apart = [(0, 2), (1,), (3,)]
+        for kind in apart:  # within a kind that stays whole nothing changes but its share
+            if column not in kind:
+                places = np.searchsorted(kept, kind)
+                before = kinds.log_probabilities(scores)[:, list(kind)]
+                change = every[:, places] - before
+                np.testing.assert_allclose(change - change[:, :1], 0, atol=1e-12)
+    assert len(kinds.without(1).temperatures) == 2 and len(kinds.without(0).temperatures) == 3

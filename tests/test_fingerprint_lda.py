@@ -6,7 +6,7 @@ from fingerprint_fakes import training_set
 from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
 from sklearn.linear_model import LogisticRegression
 
-from fingerprint.lda import Discriminant, cross_fit
+from fingerprint.lda import Discriminant, cross_fit, leave_classes_out
 from fingerprint.logistic import balanced_weights, fit_logistic
 
 # float32 sums over some hundred samples, then a linear system with a condition number of up to about a hundred
@@ -65,6 +65,27 @@ def test_a_part_equals_a_fit_without_its_fold() -> None:
     np.testing.assert_array_equal(
         crossed.held_out[data.folds == 2], crossed.folds[2].scores(data.features[data.folds == 2])
     )
+
+
+def test_a_class_left_out_is_scored_as_if_it_had_never_been() -> None:
+    data = training_set(spread=0.3)
+    z, classes = standardised(data.features), np.unique(data.labels)
+    train = data.folds != 2
+    parts = {name: z[train & (data.labels == name)] for name in classes}
+    covariances = {name: np.cov(part.T, bias=True) for name, part in parts.items()}
+    total = np.mean(list(covariances.values()), axis=0)
+    ridge = 0.3 * np.trace(total) / len(total) * len(classes) / (len(classes) - 1)  # that of all classes
+    found = list(leave_classes_out(data.features, data.labels, data.folds, 2, 0.3))
+    assert [part.name for part in found] == classes.tolist()
+    for part in found:
+        others = [name for name in classes if name != part.name]
+        covariance = 0.7 * np.mean([covariances[name] for name in others], axis=0) + ridge * np.eye(z.shape[1])
+        means = np.stack([parts[name].mean(axis=0) for name in others])
+        weights = np.linalg.solve(covariance, means.T)
+        asked = z[(data.folds == 2) & (data.labels == part.name)]
+        for rows, told in ((asked, part.scores), (means, part.of_means)):
+            expected = rows @ weights - 0.5 * (means.T * weights).sum(axis=0)
+            np.testing.assert_allclose(centred(told), centred(expected), rtol=RTOL, atol=ATOL)
 
 
 def test_held_out_scores_know_nothing_of_their_folds_labels() -> None:

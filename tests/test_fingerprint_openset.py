@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from sklearn.metrics import roc_auc_score
 
-from fingerprint.lda import CrossFit, cross_fit
-from fingerprint.openset import INNOCENT, KNOWN, UNKNOWN, fit_match, fit_novelty, fit_places, novelty
+from fingerprint.lda import CrossFit, cross_fit, leave_classes_out
+from fingerprint.openset import INNOCENT, KNOWN, UNKNOWN, closeness, fit_match, fit_novelty, fit_places, novelty
 
 COUNT, EACH, WIDTH = 5, 60, 8
 
@@ -18,6 +18,7 @@ class World(NamedTuple):
     fitted: CrossFit
     index: np.ndarray
     folds: np.ndarray
+    unknown: dict[str, np.ndarray]
 
     @property
     def of_means(self) -> dict[int, np.ndarray]:
@@ -45,11 +46,19 @@ def world() -> World:
     index = np.arange(COUNT).repeat(EACH)
     features = np.concatenate([fresh(corner(k), 50 + k, EACH) for k in range(COUNT)])
     folds = np.arange(len(index)) % 5
-    return World(cross_fit(features, np.array(list("abcde"))[index], folds, 0.01), index, folds)
+    labels = np.array(list("abcde"))[index]
+    left = leave_classes_out(features, labels, folds, 0, 0.01)
+    unknown = {part.name: fit_places(part.of_means).squared_distances(part.scores) for part in left}
+    return World(cross_fit(features, labels, folds, 0.01), index, folds, unknown)
+
+
+def known_of(world: World) -> dict[str, np.ndarray]:
+    squared = fit_places(world.of_means[0]).squared_distances(world.fitted.held_out.astype(np.float64))
+    return {name: squared[(world.folds == 0) & (world.index == k)] for k, name in enumerate("abcde")}
 
 
 def known_log_odds(world: World, features: np.ndarray) -> np.ndarray:
-    model = fit_novelty(world.fitted.held_out.astype(np.float64), world.index, world.folds, world.of_means)
+    model = fit_novelty(known_of(world), world.unknown, lambda name: 1.0)
     log_p = model.log_probabilities(novelty(world.squared(features)))
     return log_p[:, model.classes.index(KNOWN)] - log_p[:, model.classes.index(UNKNOWN)]
 
@@ -92,8 +101,18 @@ def test_sources_left_out_of_the_places_leave_the_others_distances(world: World)
     np.testing.assert_allclose(leads - leads[:, :1], whole - whole[:, :1], atol=2e-2)
 
 
-def test_measures_are_distance_and_lead() -> None:
-    np.testing.assert_allclose(novelty(np.array([[9.0, 4.0, 100.0]])), [[2.0, np.log1p(2.5)]])
+def test_measures_are_distance_and_lead_and_lead_has_an_end() -> None:
+    squared = np.array([[9.0, 4.0, 100.0], [400.0, 1900.0, 1800.0]])
+    np.testing.assert_allclose(closeness(squared), [[2.0, np.log1p(2.5)], [20.0, np.log1p(700)]])
+    np.testing.assert_allclose(novelty(squared), [[2.0, np.log1p(2.5), np.log1p(2.5)], [18.0, 2.0, 3.0]])
+
+
+def test_a_source_counts_as_much_as_its_share(world: World) -> None:
+    known = known_of(world)
+    whole = fit_novelty(known, world.unknown, lambda name: 1.0 if name != "e" else 1e-9)
+    rest = ({name: part for name, part in side.items() if name != "e"} for side in (known, world.unknown))
+    without = fit_novelty(next(rest), next(rest), lambda _: 1.0)
+    np.testing.assert_allclose(whole.weights, without.weights, rtol=1e-3, atol=1e-3)
 
 
 def with_odd(world: World) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
@@ -105,18 +124,18 @@ def with_odd(world: World) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarr
 
 
 def test_enlargements_teach_what_is_unknown(world: World) -> None:
-    scores, index, folds, extra = with_odd(world)
-    model = fit_novelty(scores, index, folds, world.of_means, extra)
-    assert model.classes == (KNOWN, UNKNOWN)
+    scores, _, _, extra = with_odd(world)
     means = world.fitted.full.of_means
     assert means is not None
-    measured = novelty(fit_places(means).squared_distances(scores[extra]))
-    assert (model.log_probabilities(measured).argmax(axis=1) == 1).mean() > 0.95
+    squared = fit_places(means).squared_distances(scores[extra])
+    model = fit_novelty(known_of(world), {**world.unknown, "~": squared}, lambda name: 1.0)
+    assert model.classes == (KNOWN, UNKNOWN)
+    assert (model.log_probabilities(novelty(squared)).argmax(axis=1) == 1).mean() > 0.95
 
 
 def test_photographs_do_not_match(world: World) -> None:
     scores, index, folds, photographs = with_odd(world)
     model = fit_match(scores, index, folds, world.of_means, photographs, asked=0)
     assert model.classes == (INNOCENT, KNOWN)
-    log_p = model.log_probabilities(novelty(world.squared(fresh(corner(2), 8))))
+    log_p = model.log_probabilities(closeness(world.squared(fresh(corner(2), 8))))
     assert (log_p.argmax(axis=1) == 1).mean() > 0.9

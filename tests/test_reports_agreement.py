@@ -13,8 +13,6 @@ from fingerprint.imitation.pictures import Scene
 from fingerprint.imitation.tracer import Say, Tracer
 from fingerprint.imitation.training import ImitationConfig
 from fingerprint.lda import Discriminant
-from fingerprint.logistic import Logistic
-from fingerprint.openset import fit_places
 from reports.commands import fingerprint as command
 
 PROG = "whorl fingerprint"
@@ -48,8 +46,7 @@ def test_agreement_is_written_beside_its_reference(capfd, tmp_path, monkeypatch)
     folder = saved_reference(tmp_path / "reference")
     saved_reference(tmp_path / "folds" / "fold0")
     discriminant = Discriminant(("alpha-x2", "kernel-x2"), np.eye(2, dtype=np.float32), np.zeros(2, np.float32))
-    say = Say(1.0, 1.0, one_kind(2), Logistic(("known", "unknown"), np.zeros((3, 2)), np.zeros(2)))
-    one = Tracer(2, "0" * 16, discriminant, fit_places(np.array([[1.0, -1], [-1, 1]])), {"clean": say})
+    one = Tracer(2, "0" * 16, discriminant, {"clean": Say(1.0, 1.0, one_kind(2))})
     asked = []
 
     def fit(without, work, most, ours, step):

@@ -25,7 +25,7 @@ from fingerprint.expert import is_innocent
 from fingerprint.kinds import Kinds
 from fingerprint.lda import Discriminant
 from fingerprint.logistic import Logistic
-from fingerprint.openset import KNOWN
+from fingerprint.openset import FARTHEST, KNOWN, LEADS
 from fingerprint.reference import Reference
 from spectra import DIMENSIONS, TILE, fold, median_residual, tile_origins
 from spectra.cooccurrence import BINS, KERNELS, ORDER, SUBMODELS, TRUNCATION, count_codes, residual_maps, symmetry_map
@@ -246,7 +246,7 @@ class Model(NamedTuple):
         middle: (k2,) scores of the point midway between all sources.
         whitener: (k2, j).
         centres: (k2, j), places relative to that point.
-        novelty: (3,) slopes and offset.
+        novelty: (4,) slopes and offset.
         match: (3,) slopes and offset.
         router: weights (d, c) and offsets (c,), in log-likelihoods.
         condition: column of the router that belongs to the expert.
@@ -372,13 +372,18 @@ def tell(model: Model, vector: Float[Array, " d"]) -> Told:
     squared = jnp.square(place[None] - model.centres).sum(axis=-1)
     nearest, second = -jax.lax.top_k(-squared, 2)[0]
     far, lead = jnp.sqrt(nearest), jnp.log1p((second - nearest) / 2)
-    known, match = (m[0] * far + m[1] * lead + m[2] for m in (model.novelty, model.match))
+    known = _linear_in(model.novelty, jnp.minimum(far, FARTHEST), *(jnp.minimum(lead, most) for most in LEADS))
+    match = _linear_in(model.match, far, lead)
     return Told(
         upscaled=model.detection[0] * (made - not_made) + model.detection[1] * jax.nn.relu(match) + model.detection[2],
         known=known,
         log_sources=_log_sources(model.kinds, trace),
         routed=jax.nn.log_softmax(routes)[model.condition],
     )
+
+
+def _linear_in(model: jax.Array, *inputs: jax.Array) -> jax.Array:
+    return jnp.stack(inputs) @ model[:-1] + model[-1]
 
 
 def _product(vector: jax.Array, linear: tuple[jax.Array, jax.Array]) -> jax.Array:

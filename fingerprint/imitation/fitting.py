@@ -11,16 +11,14 @@ import numpy as np
 from scipy.optimize import minimize
 
 from fingerprint.conditions import CONDITIONS, Condition
-from fingerprint.expert import Expert
 from fingerprint.features import mode_mask
 from fingerprint.fit import ZOO, default_samples, share
 from fingerprint.imitation.agreement import Imitator, shipped_imitators
-from fingerprint.imitation.tracer import Say, Tracer, measures, parted, vector
+from fingerprint.imitation.tracer import Say, Tracer, parted, vector
 from fingerprint.imitation.windows import compare
 from fingerprint.kinds import fit_kinds
 from fingerprint.lda import Discriminant, cross_fit
-from fingerprint.logistic import Logistic, balanced_weights, fit_logistic
-from fingerprint.openset import KNOWN, UNKNOWN, fit_places, novelty
+from fingerprint.logistic import balanced_weights
 from fingerprint.reference import Reference
 from fingerprint.samples import UNSEEN, Sample, fold_of
 from fingerprint.sources import known_sources
@@ -182,8 +180,7 @@ def fit_tracer(
         mine = crops.folds == UNSEEN
         classical = data.features[crops.rows[mine]][:, mode_mask(_MODE)]
         says[name] = fitted.say(name, classical, crops.told[mine], crops.labels[mine])
-    full = crossed.full
-    return Tracer(imitator.shape.scale, imitator.identity, full, fit_places(full.means), says)
+    return Tracer(imitator.shape.scale, imitator.identity, crossed.full, says)
 
 
 def _named(name: str) -> Condition:
@@ -212,8 +209,7 @@ class Fitted:
             labels: (n,) their sources.
         """
         expert = self.without.experts[_MODE, condition]
-        traced = expert.tracer.scores(classical)
-        scored = expert.score(expert.detector.scores(classical), traced)
+        scored = expert.score(expert.detector.scores(classical), expert.tracer.scores(classical))
         scores = self.discriminant.scores(told).astype(np.float64)
         names = self.discriminant.classes
         columns = np.array([expert.sources.index(name) for name in names])
@@ -223,40 +219,10 @@ class Fitted:
         weights = balanced_weights(labels) * shares
         experts, agreement = _factors(within, scores, target, weights / weights.sum())
         kinds = fit_kinds(experts * within + agreement * scores, target, [self._kind(name) for name in names])
-        return Say(experts, agreement, kinds, self._known(expert, scored.known, traced, scores, columns, target))
+        return Say(experts, agreement, kinds)
 
     def _kind(self, name: str) -> str:
         return f"{self.without.sources[name].loss} {share(name)}"
-
-    def _known(
-        self,
-        expert: Expert,
-        known: np.ndarray,
-        traced: np.ndarray,
-        scores: np.ndarray,
-        columns: np.ndarray,
-        target: np.ndarray,
-    ) -> Logistic:
-        """Learn known against unknown, each source playing the unknown in turn, for the experts and for agreement."""
-        of_means = self.discriminant.means
-        inputs = [measures(known, fit_places(of_means).squared_distances(scores))]
-        labels, parts = [KNOWN] * len(target), target.tolist()
-        vectors, centres = expert.places.vectors(traced), expert.places.centres
-        for k, column in enumerate(columns):
-            mine = target == k
-            if not mine.any():
-                continue
-            kept = np.flatnonzero(np.arange(len(centres)) != column)
-            placed = fit_places(centres @ centres.T, kept)  # inner products, as scores of means are up to a shift
-            told = novelty(placed.squared_distances((vectors[mine] @ centres.T)[:, kept]))
-            rest = np.flatnonzero(np.arange(len(of_means)) != k)
-            squared = fit_places(of_means, rest).squared_distances(scores[mine][:, rest])
-            inputs.append(measures(expert.novelty.log_ratio(told, KNOWN), squared))
-            labels += [UNKNOWN] * int(mine.sum())
-            parts += [k] * int(mine.sum())
-        names = np.array(labels)
-        weights = balanced_weights(names, np.array(parts).astype(str))
-        return fit_logistic(np.concatenate(inputs), names, weights, ridge=1e-4)
 
 
 def _factors(within: np.ndarray, scores: np.ndarray, target: np.ndarray, weights: np.ndarray) -> tuple[float, float]:

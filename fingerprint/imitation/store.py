@@ -16,14 +16,11 @@ from fingerprint.imitation.agreement import Imitator
 from fingerprint.imitation.tracer import Say, Tracer
 from fingerprint.kinds import Kinds
 from fingerprint.lda import Discriminant
-from fingerprint.logistic import Logistic
-from fingerprint.openset import Places
 from fingerprint.reference import SHIPPED, ReferenceError
 from model_zoo.weights import write_atomically
 
 TENSORS, DESCRIPTION = "agreement.safetensors", "agreement.json"
-FORMAT = 2
-_PLACES = ("whitener", "origin", "centres")
+FORMAT = 3
 
 
 def write_tracers(tracers: Mapping[int, Tracer], reference: str, card: Mapping[str, Any], folder: Path) -> Path:
@@ -45,7 +42,6 @@ def write_tracers(tracers: Mapping[int, Tracer], reference: str, card: Mapping[s
     for scale, tracer in tracers.items():
         tensors[f"{scale}.weights"] = tracer.discriminant.weights
         tensors[f"{scale}.offsets"] = tracer.discriminant.offsets
-        tensors |= {f"{scale}.{name}": getattr(tracer.places, name).astype(np.float32) for name in _PLACES}
         scales[str(scale)] = {
             "imitator": tracer.imitator,
             "classes": tracer.discriminant.classes,
@@ -123,7 +119,7 @@ def read_tracers(folder: Path | None, reference: str, imitators: Mapping[int, Im
 
 
 def _described(say: Say) -> dict[str, Any]:
-    known, kinds = say.known, say.kinds
+    kinds = say.kinds
     return {
         "experts": say.experts,
         "agreement": say.agreement,
@@ -134,19 +130,16 @@ def _described(say: Say) -> dict[str, Any]:
             "offsets": kinds.offsets.tolist(),
             "temperature": kinds.temperature,
         },
-        "known": {"classes": known.classes, "weights": known.weights.tolist(), "offsets": known.offsets.tolist()},
     }
 
 
 def _tracer(scale: int, facts: Mapping[str, Any], arrays: Mapping[str, np.ndarray]) -> Tracer:
     discriminant = Discriminant(tuple(facts["classes"]), arrays[f"{scale}.weights"], arrays[f"{scale}.offsets"])
-    places = Places(*(arrays[f"{scale}.{name}"].astype(np.float64) for name in _PLACES))
     says = {name: _say(about) for name, about in facts["says"].items()}
-    return Tracer(scale, facts["imitator"], discriminant, places, says)
+    return Tracer(scale, facts["imitator"], discriminant, says)
 
 
 def _say(about: Mapping[str, Any]) -> Say:
-    known, kinds = about["known"], dict(about["kinds"])
+    kinds = dict(about["kinds"])
     arrays = {name: np.array(kinds.pop(name)) for name in ("of", "temperatures", "offsets")}
-    model = Logistic(tuple(known["classes"]), np.array(known["weights"]), np.array(known["offsets"]))
-    return Say(about["experts"], about["agreement"], Kinds(**arrays, **kinds), model)
+    return Say(about["experts"], about["agreement"], Kinds(**arrays, **kinds))

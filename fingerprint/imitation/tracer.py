@@ -2,8 +2,9 @@
 
 The experts judge by statistics that JPEG drowns; agreement is a comparison pixel by pixel, of which it leaves more. So
 within a scale their log-probabilities and the scores of a discriminant on agreement are added with factors that were
-learned on held-out pictures of each condition, and whether the source is enrolled at all is asked of both. How likely
-the scale is remains the experts' to say. Natural logarithms.
+learned on held-out pictures of each condition. How likely the scale is remains the experts' to say, and so does whether
+the source is enrolled at all: an imitator knows every source that it was trained on, so nothing that it says of one of
+them shows what it would say of a stranger. Natural logarithms.
 """
 
 from collections.abc import Mapping
@@ -16,10 +17,6 @@ from fingerprint.expert import Scored
 from fingerprint.imitation.agreement import LEAST, Sums, explained
 from fingerprint.kinds import Kinds
 from fingerprint.lda import Discriminant
-from fingerprint.logistic import Logistic
-from fingerprint.openset import KNOWN, Places, novelty
-
-_LEADING = 0.5  # probability of the scale from which agreement is asked whether the source is enrolled
 
 
 def vector(sums: Sums) -> np.ndarray:
@@ -50,13 +47,11 @@ class Say:
         experts: factor on the experts' log-probabilities within the scale.
         agreement: factor on the discriminant's scores, which are added to these.
         kinds: what the sums mean: agreement is sharp about sources that imitators follow closely, blunt about others.
-        known: a two-class model of `measures`.
     """
 
     experts: float
     agreement: float
     kinds: Kinds
-    known: Logistic
 
     def log_probabilities(self, within: np.ndarray, scores: np.ndarray) -> np.ndarray:
         """Return (n, k) log-probabilities of a scale's sources.
@@ -76,14 +71,12 @@ class Tracer:
         scale: of the sources.
         imitator: identity of the imitator that the vectors come from.
         discriminant: over the sources.
-        places: of the sources in its scores' space.
         says: by condition name; agreement is not asked in others.
     """
 
     scale: int
     imitator: str
     discriminant: Discriminant
-    places: Places
     says: Mapping[str, Say]
 
     def joined(self, scored: Scored, told: np.ndarray, condition: str) -> Scored:
@@ -100,22 +93,10 @@ class Tracer:
         within, total = parted(scored.log_sources[:, columns])
         log_sources = scored.log_sources.copy()
         log_sources[:, columns] = total + say.log_probabilities(within, scores)
-        inputs = measures(scored.known, self.places.squared_distances(scores))
-        known = np.where(total[:, 0] > np.log(_LEADING), say.known.log_ratio(inputs, KNOWN), scored.known)
-        return replace(scored, log_sources=log_sources, known=known)
+        return replace(scored, log_sources=log_sources)
 
 
 def parted(log_p: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Return (n, k) log-probabilities within the columns, and (n, 1): their sum's."""
     total = np.asarray(logsumexp(log_p, axis=1, keepdims=True))
     return log_p - total, total
-
-
-def measures(known: np.ndarray, squared: np.ndarray) -> np.ndarray:
-    """Return the (n, 3) that tell known from unknown: what the experts say, and agreement's distances.
-
-    Args:
-        known: (n,) log likelihood ratios of the experts.
-        squared: (n, k) squared distances to the sources.
-    """
-    return np.concatenate([known[:, None], novelty(squared)], axis=1)
