@@ -7,6 +7,7 @@ beside an untouched one, so whatever is found in them is a false region.
 
 import tempfile
 from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -176,6 +177,7 @@ def fit_regions(
     folds: Path,
     step: Callable[[str], None] = lambda _: None,
     advance: Callable[[int], None] = lambda _: None,
+    workers: int = 2,
 ) -> tuple[Calibrations, dict]:
     """Fit the calibration of single tiles, and the limits beyond which parts are regions.
 
@@ -184,6 +186,7 @@ def fit_regions(
         folds: folder of `fold0` ..., the references that never saw that fold.
         step: told what is being done.
         advance: called with 1 for each picture in each condition.
+        workers: threads; the result does not depend on it.
 
     Returns:
         Calibrations by mode and condition name, and plain numbers on what they rest on.
@@ -192,11 +195,28 @@ def fit_regions(
         ReferenceError: a fold's reference cannot be used.
     """
     judges = [Attributor(folds / f"fold{k}") for k in range(FOLDS)]
+    with ThreadPoolExecutor(workers) as pool:
+        return _fitted(pictures, judges, pool, step, advance)
+
+
+def _fitted(
+    pictures: Sequence[Whole],
+    judges: Sequence[Attributor],
+    pool: ThreadPoolExecutor,
+    step: Callable[[str], None],
+    advance: Callable[[int], None],
+) -> tuple[Calibrations, dict]:
+    def look(one: Whole, condition: Condition) -> list[Seen]:
+        return _looked_at(one, condition, judges[fold_of(one.group)])
+
+    def evidence_in(one: Seen, calibration: TileCalibration) -> tuple[float, float]:
+        return _evidence(one, calibration, judges[fold_of(one.whole.group)])
+
     seen: list[Seen] = []
     for condition in CONDITIONS:
         step(f"measuring {condition.name}")
-        for picture in pictures:
-            seen += _looked_at(picture, condition, judges[fold_of(picture.group)])
+        for told in pool.map(partial(look, condition=condition), pictures):
+            seen += told
             advance(1)
     calibrations, card = {}, {}
     for key in sorted({one.key for one in seen}):
@@ -207,7 +227,7 @@ def fit_regions(
     step("looking for parts in pictures of one piece")
     for key, calibration in list(calibrations.items()):
         mine = [one for one in seen if one.key == key and one.divisible]
-        evidence = [_evidence(one, calibration, judges[fold_of(one.whole.group)]) for one in mine]
+        evidence = list(pool.map(partial(evidence_in, calibration=calibration), mine))
         calibrations[key], card[".".join(key)]["pictures"] = _limited(calibration, mine, np.array(evidence))
     return calibrations, card
 

@@ -14,8 +14,9 @@ from fingerprint.conditions import CLEAN, Condition
 from fingerprint.evaluate import ORIGINAL, answers, summarise
 from fingerprint.expert import Expert, fit_expert, is_innocent, unlike
 from fingerprint.fit import SHRINKAGE, detected_as, share, tracing_mask
-from fingerprint.likelihood_ratios import auroc
+from fingerprint.likelihood_ratios import auroc, calibration_error, false_alarms_at, oscr
 from fingerprint.reference import Thresholds
+from fingerprint.result import Priors
 from fingerprint.samples import FOLDS, UNSEEN, Sample, fold_of, published_tests
 from fingerprint.sources import Source
 from fingerprint.training_set import TrainingSet, measure
@@ -129,8 +130,10 @@ def leave_out(
         step: told what is being done.
 
     Returns:
-        For each network: AUROC of known against unknown (enrolled networks' test images against its own), the shares of
-        its images that are named (always wrongly), called unknown, and given the right scale.
+        For each network: AUROC, share of its images that pass where 95 % of the known ones do, and OSCR (enrolled
+        networks' test images against its own); the calibration error of the likeliest source's probability where
+        unknown ones have the share that the priors give them; and the shares of its images that are named (always
+        wrongly), called unknown, and given the right scale.
     """
     data = measure(samples, condition, cache)
     probe = measure(published_tests(data.labels.tolist()), condition, cache, fresh=True)
@@ -157,8 +160,14 @@ def _left_out(
     accused = told.upscaled >= thresholds.accuse
     named = accused & (told.name >= thresholds.name)
     values, counts = np.unique(guess[mine & named], return_counts=True)
+    share_unknown = Priors().unknown_given_upscaled
+    weights = np.where(mine, share_unknown / mine.sum(), (1 - share_unknown) / known.sum())
+    right, both = guess == probe.labels, mine | known
     return {
         "auroc": round(auroc(scored.known[known], scored.known[mine]), 4),
+        "fpr_at_95_tpr": round(false_alarms_at(scored.known[known], scored.known[mine]), 4),
+        "oscr": round(oscr(scored.known[known], right[known], scored.known[mine]), 4),
+        "calibration_error": round(calibration_error(told.name[both], right[both], weights=weights[both]), 4),
         "named": round(float(named[mine].mean()), 4),
         "named_as": {str(v): int(c) for v, c in zip(values, counts, strict=True)},
         "called_unknown": round(float((accused & ~named & (unknown >= thresholds.unknown))[mine].mean()), 4),

@@ -332,6 +332,17 @@ def _likelihoods(studies: Studies) -> Iterator[Line]:
     for (level, key), words in errors.items():
         what = f"Expected calibration error, {words}"
         yield _line(what, 0.02, lambda level=level, key=key: error(level, key), least=False)
+    what = "Expected calibration error, the likeliest source's probability, unknown networks at their prior"
+    for words, (condition, _, _) in CONDITIONS.items():
+        yield _line(f"{what}, {words}", 0.02, lambda name=condition: _at_prior(studies, name), least=False)
+
+
+def _at_prior(studies: Studies, condition: str) -> Measured | None:
+    for found in studies.shown("leave-out"):
+        if found.report.get("condition") == condition:
+            errors = [entry["calibration_error"] for entry in found.report["networks"].values()]
+            return Measured(sum(errors) / len(errors), None, f"mean of {len(errors)} left out", file=found.file)
+    return None
 
 
 # hyper-parameters, speed

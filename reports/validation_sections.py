@@ -235,11 +235,16 @@ def _leave_out(report: Mapping[str, Any]) -> str:
             count_cell(round(entry[key] * entry["images"]), entry["images"], 2)
             for key in ("named", "called_unknown", "called_not_upscaled", "right_scale")
         ]
-        rows.append([name, f"{entry['auroc']:.3f}", *shares, taken])
-    head = ("left out", "AUROC", "wrongly named", "called unknown", "called not upscaled", "scale right",
-            "mostly named as")  # fmt: skip
+        figures = [f"{entry[key]:.3f}" for key in ("auroc", "fpr_at_95_tpr", "oscr", "calibration_error")]
+        rows.append([name, *figures, *shares, taken])
+    head = ("left out", "AUROC", "FPR at 95 % TPR", "OSCR", "calibration error", "wrongly named",
+            "called unknown", "called not upscaled", "scale right", "mostly named as")  # fmt: skip
     about = f"Condition: {report['condition']}. Mean AUROC of known against unknown: {report['mean_auroc']:.3f}."
-    return _joined(about, "Intervals are exact, images as units.", table(head, rows, markdown=True))
+    error = (
+        "The calibration error is that of the likeliest source's probability, where unknown networks have the share "
+        "that the priors give them."
+    )
+    return _joined(about, error, "Intervals are exact, images as units.", table(head, rows, markdown=True))
 
 
 def _unenrolled(report: Mapping[str, Any]) -> str:

@@ -214,6 +214,8 @@ def test_a_network_that_was_left_out_is_told_from_known_ones(tmp_path: Path, mon
     entry = told["gamma-x4"]
     assert (entry["images"], entry["known_images"]) == (20, 60)
     assert entry["auroc"] > 0.9
+    assert entry["oscr"] <= entry["auroc"] and 0 <= entry["fpr_at_95_tpr"] <= 1
+    assert 0 < entry["calibration_error"] < 0.5
     assert entry["named"] + entry["called_unknown"] + entry["called_not_upscaled"] <= 1.0001
     assert "gamma-x4" not in entry["named_as"]
     assert told["mean_auroc"] == pytest.approx((entry["auroc"] + told["beta-x3"]["auroc"]) / 2, abs=1e-4)

@@ -194,7 +194,8 @@ def test_leave_out_is_a_row_a_network(
 ) -> None:
     asked: list[Any] = []
     shares = {"named": 0.25, "called_unknown": 0.5, "called_not_upscaled": 0.0, "right_scale": 1.0}
-    entry = {"auroc": 0.9, **shares, "named_as": {"a": 1, "b": 4}, "images": 20, "known_images": 400}
+    open_set = {"auroc": 0.9, "fpr_at_95_tpr": 0.3, "oscr": 0.8, "calibration_error": 0.01}
+    entry = {**open_set, **shares, "named_as": {"a": 1, "b": 4}, "images": 20, "known_images": 400}
 
     def left(samples: Any, sources: Any, cache: Path, networks: Any, condition: Any, step: Any) -> dict:
         asked.append((cache, tuple(networks), condition))
@@ -207,7 +208,19 @@ def test_leave_out_is_a_row_a_network(
     out, err = run(capsys, "leave-out", *options)
     assert asked == [(work / "features", ("gamma-x4", "alpha-x2"), CONDITIONS[4])]
     rows = out.splitlines()
-    assert rows[1].split() == ["gamma-x4", "0.900", "0.250", "0.500", "0.000", "1.000", "20", "b"]
+    assert rows[1].split() == [
+        "gamma-x4",
+        "0.900",
+        "0.300",
+        "0.800",
+        "0.010",
+        "0.250",
+        "0.500",
+        "0.000",
+        "1.000",
+        "20",
+        "b",
+    ]
     assert rows[-1] == "mean AUROC 0.900, jpeg-74"
     assert err.splitlines() == ["renders in renders, extra 0, without ", "measuring jpeg-74", "working"]
     assert json.loads(file.read_text())["networks"]["gamma-x4"] == entry

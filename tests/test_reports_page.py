@@ -6,6 +6,7 @@ import re
 import resource
 import threading
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from urllib.parse import quote
 
 import httpx
@@ -16,6 +17,7 @@ from PIL import Image
 from reports_fakes import result_for
 
 from fingerprint.gallery import GalleryError
+from fingerprint.result import Region, RegionMap
 from reports.commands.serve import _hosts, _is_local, main
 from reports.page.desk import Desk, DeskError
 from reports.page.guard import HEADERS
@@ -55,6 +57,19 @@ def test_images_are_taken_answered_and_shown_and_a_bad_one_hurts_no_other(page):
         found = client.get(f"/exhibits/{first.key}/{name}.png")
         assert found.headers["content-type"] == "image/png" and Image.open(io.BytesIO(found.content)).size
     assert client.get(f"/exhibits/{first.key}/heat.png").status_code == 404
+
+
+@pytest.mark.parametrize(("kind", "words"), [("upscaled", "a part was upscaled"), ("not_upscaled", "was not upscaled")])
+def test_a_row_tells_of_a_part_that_differs(tmp_path, kind, words):
+    regions = RegionMap(48, ((0.5,),), ((1,),), (Region(kind, (0, 0, 48, 48), 2304, 2.0),))
+
+    def answer(evidence):
+        return replace(result_for(evidence), verdict="inconclusive", regions=regions)
+
+    with served(tmp_path, answer) as (address, desk), httpx.Client(base_url=address, timeout=60) as client:
+        upload(client, ("a.png", png()))
+        finished(desk)
+        assert words in client.get(f"/rows/{desk.items()[0].key}").text
 
 
 def test_nothing_asks_for_anything_from_elsewhere(page):

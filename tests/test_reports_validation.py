@@ -143,8 +143,9 @@ def results() -> dict[str, dict[str, Any]]:
     levels = {name: level(0.1) for name in ("upscaled", "source", "source_same_scale")}
     conditions = {post: {"pictures": 60, "unmeasured": 0, **levels, "unknown": unknown} for post in posts}
     left_out = {
-        "auroc": 0.97, "named": 0.1, "named_as": {"pan-x4": 2}, "called_unknown": 0.5, "called_not_upscaled": 0.0,
-        "right_scale": 0.95, "images": 20, "known_images": 100,
+        "auroc": 0.97, "fpr_at_95_tpr": 0.1, "oscr": 0.9, "calibration_error": 0.01, "named": 0.1,
+        "named_as": {"pan-x4": 2}, "called_unknown": 0.5, "called_not_upscaled": 0.0, "right_scale": 0.95, "images": 20,
+        "known_images": 100,
     }  # fmt: skip
     kinds = {"jpeg": {"title": "JPEG", "axis": "quality", "strengths": [strength("90"), strength("50")]},
              "resize-bicubic": {"title": "resized", "axis": "factor", "strengths": [strength("2", True)]}}  # fmt: skip

@@ -51,9 +51,10 @@ def main(argv: Sequence[str], prog: str) -> int:
     mean = found.pop("mean_auroc")
     about = {"version": tool_version(), "features": features_id(), "command": as_called(prog, argv)}
     deliver({**about, "condition": condition.name, "mean_auroc": mean, "networks": found}, options.out)
-    head = ("LEFT OUT", "AUROC", "NAMED", "UNKNOWN", "NOT UPSCALED", "RIGHT SCALE", "IMAGES", "MOSTLY NAMED AS")
+    head = ("LEFT OUT", "AUROC", "FPR AT 95 % TPR", "OSCR", "ECE", "NAMED", "UNKNOWN", "NOT UPSCALED", "RIGHT SCALE",
+            "IMAGES", "MOSTLY NAMED AS")  # fmt: skip
     rows = [(name, *_left_out_cells(entry)) for name, entry in found.items()]
-    emit(columns([head, *rows], right=set(range(1, 7))) + f"\n\nmean AUROC {mean:.3f}, {condition.name}")
+    emit(columns([head, *rows], right=set(range(1, 10))) + f"\n\nmean AUROC {mean:.3f}, {condition.name}")
     return ANSWERED
 
 
@@ -71,6 +72,15 @@ def _parser(prog: str) -> Parser:
 
 
 def _left_out_cells(entry: Mapping[str, Any]) -> tuple[str, ...]:
-    keys = ("auroc", "named", "called_unknown", "called_not_upscaled", "right_scale")
+    keys = (
+        "auroc",
+        "fpr_at_95_tpr",
+        "oscr",
+        "calibration_error",
+        "named",
+        "called_unknown",
+        "called_not_upscaled",
+        "right_scale",
+    )
     taken_for = max(entry["named_as"], key=lambda name: entry["named_as"][name], default="-")
     return (*(f"{entry[key]:.3f}" for key in keys), str(entry["images"]), taken_for)
