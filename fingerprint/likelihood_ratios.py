@@ -158,14 +158,13 @@ def tippett(same: Values, different: Values) -> Tippett:
     return Tippett(values, *shares)
 
 
-def calibration_error(probabilities: Values, truth: Values, bins: int = 15, weights: Values | None = None) -> float:
+def calibration_error(probabilities: Values, truth: Values, bins: int = 15) -> float:
     """Return the expected calibration error: how far stated probabilities are from what happened.
 
     Args:
         probabilities: (n,), of what was said to be so.
         truth: (n,) bool, whether it was.
         bins: of equal width.
-        weights: (n,) positive, how much each counts, all the same by default.
 
     Returns:
         The mean distance, over bins, weighted by how many fall into each (Naeini et al., AAAI 2015).
@@ -179,9 +178,8 @@ def calibration_error(probabilities: Values, truth: Values, bins: int = 15, weig
     if not ((stated >= 0) & (stated <= 1)).all():
         raise ValueError("probabilities must lie between 0 and 1")
     place = np.minimum((stated * bins).astype(int), bins - 1)
-    share = np.ones(len(stated)) if weights is None else np.asarray(weights, np.float64).reshape(-1)
-    gaps = np.bincount(place, share * (stated - truth), bins)
-    return float(np.abs(gaps).sum() / share.sum())
+    gaps = np.bincount(place, stated, bins) - np.bincount(place, truth, bins)
+    return float(np.abs(gaps).sum() / len(stated))
 
 
 def auroc(known: Values, unknown: Values) -> float:

@@ -58,7 +58,7 @@ class Places:
         return squared
 
 
-def fit_places(of_means: np.ndarray, kept: np.ndarray | None = None) -> Places:
+def fit_places(of_means: np.ndarray) -> Places:
     """Place sources by what their discriminant says of their means.
 
     Scores of means, less their average, are inner products of the means under the discriminant's own covariance; their
@@ -67,13 +67,10 @@ def fit_places(of_means: np.ndarray, kept: np.ndarray | None = None) -> Places:
     fifteen clean pictures each, they were told among all with 0.70 then, with 0.86 now.
 
     Args:
-        of_means: (k, k), see `Discriminant.of_means`.
-        kept: (j,) columns of the sources to place as if there were no others, all by default.
+        of_means: (k, k), see `Discriminant.of_means`; those of some sources place them as if there were no others.
     """
-    kept = np.arange(len(of_means)) if kept is None else kept
-    scores = of_means[np.ix_(kept, kept)]
-    origin = scores.mean(axis=0)
-    products = scores - origin
+    origin = of_means.mean(axis=0)
+    products = of_means - origin
     products = products - products.mean(axis=1, keepdims=True)
     sizes, axes = np.linalg.eigh((products + products.T) / 2)
     used = sizes > _LEAST * sizes.max()

@@ -10,11 +10,12 @@ import numpy as np
 
 import datasets
 from fingerprint.attributor import Attributor
+from fingerprint.calibration import reliability
 from fingerprint.conditions import CLEAN, Condition
 from fingerprint.evaluate import ORIGINAL, answers, summarise
 from fingerprint.expert import Expert, fit_expert, is_innocent, unlike
 from fingerprint.fit import SHRINKAGE, detected_as, share, tracing_mask
-from fingerprint.likelihood_ratios import auroc, calibration_error, false_alarms_at, oscr
+from fingerprint.likelihood_ratios import auroc, false_alarms_at, oscr
 from fingerprint.reference import Thresholds
 from fingerprint.result import Priors
 from fingerprint.samples import FOLDS, UNSEEN, Sample, fold_of, published_tests
@@ -167,7 +168,7 @@ def _left_out(
         "auroc": round(auroc(scored.known[known], scored.known[mine]), 4),
         "fpr_at_95_tpr": round(false_alarms_at(scored.known[known], scored.known[mine]), 4),
         "oscr": round(oscr(scored.known[known], right[known], scored.known[mine]), 4),
-        "calibration_error": round(calibration_error(told.name[both], right[both], weights=weights[both]), 4),
+        "calibration_error": round(reliability(told.name[both], right[both], weights[both]).error, 4),
         "named": round(float(named[mine].mean()), 4),
         "named_as": {str(v): int(c) for v, c in zip(values, counts, strict=True)},
         "called_unknown": round(float((accused & ~named & (unknown >= thresholds.unknown))[mine].mean()), 4),

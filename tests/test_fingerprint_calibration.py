@@ -144,6 +144,8 @@ def test_weights_count_as_often_as_pictures_do() -> None:
     weighed = reliability(stated, truth, np.array([3.0, 1.0, 2.0, 2.0]))
     places = [0, 0, 0, 1, 2, 2, 3, 3]
     assert weighed.error == pytest.approx(lr.calibration_error(stated[places], truth[places]), abs=1e-12)
+    by_hand = reliability(np.array([0.9, 0.9, 0.1]), np.array([True, False, False]), np.array([9.0, 1.0, 10.0]))
+    assert by_hand.error == pytest.approx(0.05)
 
 
 def test_probabilities_are_held_against_pictures_in_the_proportion_of_the_prior() -> None:

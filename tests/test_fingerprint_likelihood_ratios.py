@@ -95,8 +95,6 @@ def test_calibration_error_by_hand():
     assert lr.calibration_error([0.9] * 10, [True] * 9 + [False]) == pytest.approx(0.0)
     assert lr.calibration_error([0.9] * 10, [True] * 5 + [False] * 5) == pytest.approx(0.4)
     assert lr.calibration_error([1.0, 0.0], [True, False]) == 0.0
-    weighed = lr.calibration_error([0.9, 0.9, 0.1], [True, False, False], weights=[9.0, 1.0, 10.0])
-    assert weighed == pytest.approx(0.05)
 
 
 def test_open_set_scores_by_hand():
