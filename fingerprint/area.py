@@ -16,10 +16,10 @@ import datasets
 from datasets import Evidence
 from fingerprint.attributor import Attributor
 from fingerprint.evaluate import ORIGINAL, POSTS, Answer, Writer, asked, summarise, write_png
+from fingerprint.render import KERNELS, imported_sources
 
 SIDES = (96, 128, 192, 256, 320)
 """Sides of square crops, in pixels; the whole photograph comes after them."""
-KERNELS = {f"{kernel}-x{scale}-pil": (kernel, scale) for kernel in ("bicubic", "lanczos") for scale in (2, 4)}
 ZOO = (
     "whorl-fsrcnn-x2", "zoo-edsr-x2-l1-A-s1", "zoo-edsr-x4-gan1e-2-A-s1", "zoo-nlsn-x2-paper-a-A-s1",
     "zoo-rcan-x2-gan3e-3-A-s1", "zoo-rcan-x4-l1-A-s1", "zoo-rdn-x3-l1-A-s1", "zoo-rdn-x4-paper-b-A-s1",
@@ -30,18 +30,6 @@ GROUPS = {"imported": "imported networks", "kernels": "kernels", "zoo": "zoo", O
 PHOTOGRAPHS = 20
 _FRAME = 4  # all sources' pictures are cut to multiples of this, so that they show the same
 Maker = Callable[[np.ndarray], np.ndarray]
-
-
-def imported_sources() -> tuple[str, ...]:
-    """Name the published networks whose weights are in the data folder.
-
-    Raises:
-        DataMissingError: there are none.
-    """
-    names = sorted(path.parent.name for path in (datasets.data_root() / "published-weights").glob("*/weights.npz"))
-    if not names:
-        raise datasets.DataMissingError("the data folder lacks published-weights/*/weights.npz")
-    return tuple(names)
 
 
 def group_of(source: str) -> str:

@@ -16,9 +16,17 @@ from fingerprint.kinds import fit_temperature
 from fingerprint.lda import CrossFit, cross_fit
 from fingerprint.logistic import balanced_weights
 from fingerprint.reference import MODES, Reference, save
-from fingerprint.render import render_source
+from fingerprint.render import KERNELS, imported_sources, render_native, render_source
 from fingerprint.rounding import Rounder
-from fingerprint.samples import FOLDS, ORIGINAL, UNSEEN, Sample, innocent_samples, source_samples
+from fingerprint.samples import (
+    FOLDS,
+    ORIGINAL,
+    UNSEEN,
+    Sample,
+    innocent_samples,
+    native_samples,
+    source_samples,
+)
 from fingerprint.sources import Source, known_sources
 from fingerprint.training_set import TrainingSet, measure
 from fingerprint.validation import choose_thresholds, held_out, rates
@@ -31,6 +39,7 @@ the photographs of the worst history accused it finds 0.72, 0.87, 0.88 and 0.87 
 """
 ZOO = "zoo-"
 """How the names of the reference sweep's networks begin."""
+NATIVE, ZOO_NATIVE = 20, 8  # photographs of each kind that a source, and a network of the sweep, enlarges as they are
 ZOO_PHOTOGRAPHS = 60  # a network of the reference sweep: there are a hundred of them
 ZOO_SHARE = 0.05
 """What such a network weighs in the discriminants' covariances. A hundred that have five designs and one recipe
@@ -93,6 +102,11 @@ def default_samples(
             samples += source_samples(render_source(manifest.name, "train", renders, count), manifest.name, copies)
     for folder in extra:
         samples += source_samples(folder, folder.name)
+    ours = [manifest.name for manifest in model_zoo.list_networks(model_zoo.SHIPPED)]
+    for name in sorted({*KERNELS, *imported_sources(), *ours} & known_sources().keys() - set(without)):
+        step(f"photographs as they are by {name}")
+        each = ZOO_NATIVE if name.startswith(ZOO) else NATIVE
+        samples += native_samples(render_native(name, renders, each), name)
     return (*samples, *innocent_samples())
 
 

@@ -1,5 +1,6 @@
 """Pictures made by our own networks, in the layout of the published ones: `<source>/<split>/<photograph>.webp`."""
 
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -9,6 +10,10 @@ import datasets
 
 SIDE = 192
 MULTIPLE = 12
+MARGIN = (
+    24  # pixels around a native crop that are enlarged and cut away: a network's padding, and a multiple of all scales
+)
+KERNELS = {f"{kernel}-x{scale}-pil": (kernel, scale) for kernel in ("bicubic", "lanczos") for scale in (2, 4)}
 SPLITS = {"train": ("test", None), "test": ("val", 20)}
 
 
@@ -53,3 +58,67 @@ def render_source(name: str, split: str, root: Path, count: int | None = None, w
         Image.fromarray(made[top : top + SIDE, left : left + SIDE]).save(partial, "WEBP", lossless=True)
         partial.replace(folder / f"{path.stem}.webp")
     return folder
+
+
+def imported_sources() -> tuple[str, ...]:
+    """Name the published networks whose weights are in the data folder.
+
+    Raises:
+        DataMissingError: there are none.
+    """
+    names = sorted(path.parent.name for path in (datasets.data_root() / "published-weights").glob("*/weights.npz"))
+    if not names:
+        raise datasets.DataMissingError("the data folder lacks published-weights/*/weights.npz")
+    return tuple(names)
+
+
+def render_native(name: str, root: Path, each: int) -> list[tuple[Path, str]]:
+    """Make what a source makes of photographs as they are, not reduced before; what is there is kept.
+
+    The photographs are BSDS500 test, the lossless ones, and the cameras': what a network is given in the wild is
+    seldom a reduction, and what it makes of other pixels lies elsewhere in the space of features.
+
+    Args:
+        name: one of `KERNELS`, a published network whose weights are in the data folder, or one of the zoo.
+        root: folder to hold `name/native`.
+        each: how many photographs of each kind, evenly spread over the names.
+
+    Returns:
+        Pictures of 192x192 pixels, whose lattice begins in their corner, and the group of each one's photograph.
+
+    Raises:
+        ValueError: no such source.
+        DataMissingError: the photographs are not there.
+    """
+    folder = root / name / "native"
+    folder.mkdir(parents=True, exist_ok=True)
+    scale, enlarge = 0, None
+    made = []
+    for corpus in (datasets.bsds500("test"), datasets.lossless(), datasets.camera()):
+        chosen = [k * len(corpus.paths) // each for k in range(min(each, len(corpus.paths)))]
+        for path, group in ((corpus.paths[k], corpus.groups[k]) for k in chosen):
+            target = folder / f"{path.stem}.webp"
+            made.append((target, group))
+            if target.exists():
+                continue
+            if enlarge is None:
+                scale, enlarge = _enlarger(name)
+            pixels, side = datasets.read_evidence(path).pixels, (SIDE + 2 * MARGIN) // scale
+            top, left = ((n - side) // 2 for n in pixels.shape[:2])
+            picture = enlarge(np.ascontiguousarray(pixels[top : top + side, left : left + side]))
+            partial = target.with_suffix(".partial")
+            cut = picture[MARGIN : MARGIN + SIDE, MARGIN : MARGIN + SIDE]
+            Image.fromarray(cut).save(partial, "WEBP", lossless=True)
+            partial.replace(target)
+    return made
+
+
+def _enlarger(name: str) -> tuple[int, Callable[[np.ndarray], np.ndarray]]:
+    import model_zoo
+    from model_zoo.imports import load_published
+
+    if name in KERNELS:
+        kernel, scale = KERNELS[name]
+        return scale, lambda small: datasets.resize(small, (small.shape[0] * scale, small.shape[1] * scale), kernel)
+    network = load_published(name) if name in imported_sources() else model_zoo.load(name)
+    return network.scale, network.upscale

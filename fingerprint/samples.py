@@ -5,7 +5,7 @@ group, and a fold never splits a group.
 """
 
 import hashlib
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -97,6 +97,17 @@ def source_samples(folder: Path, label: str, copies: int = 2) -> Iterator[Sample
     for path in map(Path, paths):
         border = borders.get(("train", path.stem))
         yield Sample(label, path.stem, path, touches=border.touches if border else frozenset(), copies=copies)
+
+
+def native_samples(made: Iterable[tuple[Path, str]], label: str) -> Iterator[Sample]:
+    """Yield what a source made of photographs as they are.
+
+    Args:
+        made: pictures, and the group of each one's photograph.
+        label: of the source.
+    """
+    for path, group in made:
+        yield Sample(label, group, path)
 
 
 def published_tests(names: Collection[str]) -> list[Sample]:
