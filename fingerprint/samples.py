@@ -40,6 +40,7 @@ class Sample:
         history: key of what happened to it before.
         touches: sides where a network padded its input.
         copies: how many differing samples are drawn of it for each condition.
+        part: what of its label it is measured and kept together with.
     """
 
     label: str
@@ -48,6 +49,7 @@ class Sample:
     history: str = "as_it_is"
     touches: frozenset[str] = frozenset()
     copies: int = 1
+    part: str = ""
 
     def draw(self, condition: Condition, copy: int) -> np.ndarray:
         """Return one training crop, the same for the same arguments.
@@ -107,7 +109,7 @@ def native_samples(made: Iterable[tuple[Path, str]], label: str) -> Iterator[Sam
         label: of the source.
     """
     for path, group in made:
-        yield Sample(label, group, path)
+        yield Sample(label, group, path, part="native")
 
 
 def published_tests(names: Collection[str]) -> list[Sample]:

@@ -9,6 +9,7 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
+from itertools import groupby
 from pathlib import Path
 
 import numpy as np
@@ -55,7 +56,7 @@ def measure(
     fresh: bool = False,
     advance: Callable[[int], None] = lambda count: None,
 ) -> TrainingSet:
-    """Measure the samples of one condition, one cached file for each label.
+    """Measure the samples of one condition, one cached file for each part of a label.
 
     Args:
         samples: pictures of any labels.
@@ -81,15 +82,16 @@ def measure(
     embedded_by = f"{embedder.identity}|{'whole' if fresh else 'halved'}"
     with ThreadPoolExecutor(workers or os.cpu_count()) as pool:
         for label in sorted(by_label):
-            draws = by_label[label]
-            classical = _block(draws, condition, cache, DIMENSIONS, FEATURES_ID, pool, _classical)
-            if learned:
-                told = _block(draws, condition, cache, embedder.dimensions, embedded_by, pool, embed)
-                classical = np.concatenate([classical, told], axis=1)
-            blocks.append(classical)
-            advance(len(draws))
-            labels += [label] * len(draws)
-            groups += [sample.group for sample, _ in draws]
+            for _, part in groupby(by_label[label], key=lambda draw: draw[0].part):
+                draws = list(part)
+                classical = _block(draws, condition, cache, DIMENSIONS, FEATURES_ID, pool, _classical)
+                if learned:
+                    told = _block(draws, condition, cache, embedder.dimensions, embedded_by, pool, embed)
+                    classical = np.concatenate([classical, told], axis=1)
+                blocks.append(classical)
+                advance(len(draws))
+                labels += [label] * len(draws)
+                groups += [sample.group for sample, _ in draws]
     folds = np.array([fold_of(group) for group in groups])
     return TrainingSet(np.concatenate(blocks).astype(np.float32), np.array(labels), np.array(groups), folds)
 
