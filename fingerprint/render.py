@@ -72,29 +72,37 @@ def imported_sources() -> tuple[str, ...]:
     return tuple(names)
 
 
-def render_native(name: str, root: Path, each: int) -> list[tuple[Path, str]]:
+def render_native(name: str, root: Path, each: int, split: str = "train") -> list[tuple[Path, str]]:
     """Make what a source makes of photographs as they are, not reduced before; what is there is kept.
 
-    The photographs are BSDS500 test, the lossless ones, and the cameras': what a network is given in the wild is
-    seldom a reduction, and what it makes of other pixels lies elsewhere in the space of features.
+    What a network is given in the wild is seldom a reduction, and what it makes of other pixels lies elsewhere in the
+    space of features. The photographs to train on are BSDS500 test, the lossless ones, and the cameras'; those to test
+    on are BSDS500 val.
 
     Args:
         name: one of `KERNELS`, a published network whose weights are in the data folder, or one of the zoo.
-        root: folder to hold `name/native`.
+        root: folder to hold `name/native`, or `name/test`.
         each: how many photographs of each kind, evenly spread over the names.
+        split: train or test.
 
     Returns:
         Pictures of 192x192 pixels, whose lattice begins in their corner, and the group of each one's photograph.
 
     Raises:
-        ValueError: no such source.
+        ValueError: no such source or split.
         DataMissingError: the photographs are not there.
     """
-    folder = root / name / "native"
+    kinds = {
+        "train": (lambda: datasets.bsds500("test"), datasets.lossless, datasets.camera),
+        "test": (lambda: datasets.bsds500("val"),),
+    }
+    if split not in kinds:
+        raise ValueError(f"split must be one of {', '.join(kinds)}, got {split!r}")
+    folder = root / name / ("native" if split == "train" else split)
     folder.mkdir(parents=True, exist_ok=True)
     scale, enlarge = 0, None
     made = []
-    for corpus in (datasets.bsds500("test"), datasets.lossless(), datasets.camera()):
+    for corpus in (kind() for kind in kinds[split]):
         chosen = [k * len(corpus.paths) // each for k in range(min(each, len(corpus.paths)))]
         for path, group in ((corpus.paths[k], corpus.groups[k]) for k in chosen):
             target = folder / f"{path.stem}.webp"

@@ -19,9 +19,21 @@ def main(argv: Sequence[str], prog: str) -> int:
     """
     options = _parser(prog).parse_args(argv)
     make_room("DIR", options.folder)
-    from fingerprint.render import render_source
+    from fingerprint.render import KERNELS, imported_sources, render_native, render_source
     from reports.zoo_networks import choose
 
+    if options.as_they_are:
+        others = {*KERNELS, *imported_sources()}
+        names = [name for name in options.networks if name in others]
+        ours = [name for name in options.networks if name not in others]
+        names += [network.manifest.name for network in (choose(ours) if ours else ())]
+        with Counter(len(names)) as bar:
+            for name in names:
+                bar.say(name)
+                render_native(name, options.folder, options.count or 20, options.split)
+                bar.advance(1)
+        emit(f"{options.folder}: {len(names)} sources")
+        return ANSWERED
     networks = choose(options.networks)
     with Counter(len(networks)) as bar:
         for known in networks:
@@ -42,5 +54,7 @@ def _parser(prog: str) -> Parser:
     add("folder", type=Path, metavar="DIR", help="gets a folder for each network, with `test` in it")
     add("networks", nargs="*", default=["zoo-*"], metavar="NAME", help="networks or patterns (default: 'zoo-*')")
     add("--split", choices=("test", "train"), default="test", help="test: BSDS500 val; train: its test (%(default)s)")
+    text = "enlarge photographs as they are, not reduced before (kernels and published networks with weights, too)"
+    add("--as-they-are", action="store_true", help=text)
     add("--count", type=positive_int, metavar="N", help="of how many photographs (default: 20 of test, all of train)")
     return parser
