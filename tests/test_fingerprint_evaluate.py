@@ -14,11 +14,12 @@ import datasets
 import model_zoo
 from fingerprint import Attributor, Candidate, Parameter, Result, evaluate, expert, studies
 from fingerprint import fit as fitting
+from fingerprint import render as rendering
 from fingerprint.conditions import CLEAN, CONDITIONS
 from fingerprint.evaluate import POSTS, Answer, answers, interval, summarise
 from fingerprint.fit import Plan, default_samples, fit
 from fingerprint.reference import MODES, load
-from fingerprint.render import render_source
+from fingerprint.render import MARGIN, render_native, render_source
 from fingerprint.samples import FOLDS, UNSEEN, Sample, fold_of
 from fingerprint.sources import UNKNOWN, architecture_name, known_sources
 from fingerprint.training_set import TrainingSet
@@ -298,6 +299,10 @@ def test_samples_come_from_every_place(tmp_path: Path, monkeypatch: pytest.Monke
     monkeypatch.setattr(datasets, "data_root", lambda: Path("data"))
     networks = [SimpleNamespace(name=name) for name in ("whorl-a", "whorl-b", "zoo-c")]
     monkeypatch.setattr(model_zoo, "list_networks", lambda folder=None: networks)
+    monkeypatch.setattr(fitting, "imported_sources", lambda: ("alpha-x2", "beta-x3", "not-enrolled"))
+    enrolled = ("alpha-x2", "beta-x3", "bicubic-x2-pil", "whorl-a", "whorl-b", "zoo-c")
+    monkeypatch.setattr(fitting, "known_sources", lambda: dict.fromkeys(enrolled))
+    monkeypatch.setattr(fitting, "render_native", lambda name, root, each: [(root / name / str(each), "b")])
     said: list[str] = []
     samples = default_samples(tmp_path, [Path("mine/beta-x3")], ["beta-x3", "whorl-b"], said.append)
     assert [(sample.label, sample.path) for sample in samples] == [
@@ -306,9 +311,16 @@ def test_samples_come_from_every_place(tmp_path: Path, monkeypatch: pytest.Monke
         ("whorl-a", tmp_path / "whorl-a" / "train"),
         ("zoo-c", tmp_path / "zoo-c" / "train60"),
         ("beta-x3", Path("mine/beta-x3")),
+        ("alpha-x2", tmp_path / "alpha-x2" / str(fitting.NATIVE)),
+        ("bicubic-x2-pil", tmp_path / "bicubic-x2-pil" / str(fitting.NATIVE)),
+        ("whorl-a", tmp_path / "whorl-a" / str(fitting.NATIVE)),
+        ("zoo-c", tmp_path / "zoo-c" / str(fitting.ZOO_NATIVE)),
         ("original:camera", tmp_path),
     ]
-    assert said == ["outputs of whorl-a", "outputs of zoo-c"]
+    assert {sample.part for sample in samples if sample.group == "b"} == {"native"}
+    made = ["outputs of whorl-a", "outputs of zoo-c"]
+    natives = [f"photographs as they are by {name}" for name in ("alpha-x2", "bicubic-x2-pil", "whorl-a", "zoo-c")]
+    assert said == made + natives
 
 
 # our networks' pictures, and what is known of sources
@@ -343,6 +355,40 @@ def test_outputs_lie_where_the_published_crops_lie(tmp_path: Path, monkeypatch: 
 def test_a_split_that_is_not_there_is_refused(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="split must be one of train, test, got 'val'"):
         render_source("whorl-a", "val", tmp_path)
+    with pytest.raises(ValueError, match="split must be one of train, test, got 'val'"):
+        render_native("whorl-a", tmp_path, 1, "val")
+
+
+def test_photographs_as_they_are_are_enlarged_without_a_reduction(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    kinds = {}
+    for seed, kind in enumerate(("scan", "lossless", "camera")):
+        paths = [written(tmp_path / f"{kind}{k}.png", texture(300, 400, 10 * seed + k)) for k in range(3)]
+        kinds[kind] = SimpleNamespace(paths=paths, groups=[f"{kind}-{k}" for k in range(3)])
+    asked = []
+    monkeypatch.setattr(datasets, "bsds500", lambda split: asked.append(split) or kinds["scan"])
+    monkeypatch.setattr(datasets, "lossless", lambda: kinds["lossless"])
+    monkeypatch.setattr(datasets, "camera", lambda: kinds["camera"])
+    monkeypatch.setattr(rendering, "imported_sources", lambda: ())
+    double = SimpleNamespace(scale=2, upscale=lambda pixels: pixels.repeat(2, axis=0).repeat(2, axis=1))
+    monkeypatch.setattr(model_zoo, "load", lambda name: double)
+    made = render_native("whorl-a", tmp_path / "renders", 2)
+    assert [group for _, group in made] == ["scan-0", "scan-1", "lossless-0", "lossless-1", "camera-0", "camera-1"]
+    assert {path.parent for path, _ in made} == {tmp_path / "renders" / "whorl-a" / "native"}
+    side = (rendering.SIDE + 2 * MARGIN) // 2
+    top, left = (300 - side) // 2 + MARGIN // 2, (400 - side) // 2 + MARGIN // 2
+    part = texture(300, 400, 0)[top : top + rendering.SIDE // 2, left : left + rendering.SIDE // 2]
+    np.testing.assert_array_equal(
+        datasets.read_evidence(made[0][0]).pixels, part.repeat(2, axis=0).repeat(2, axis=1)
+    )
+    kept = made[0][0].stat().st_mtime_ns
+    assert render_native("whorl-a", tmp_path / "renders", 2) == made
+    assert made[0][0].stat().st_mtime_ns == kept
+    tested = render_native("bicubic-x4-pil", tmp_path / "renders", 1, "test")
+    assert (tested, asked) == ([(tmp_path / "renders/bicubic-x4-pil/test/scan0.webp", "scan-0")], ["test", "test", "val"])
+    small, wide = texture(300, 400, 0)[120:180, 170:230], datasets.read_evidence(tested[0][0]).pixels
+    np.testing.assert_array_equal(wide, datasets.resize(small, (240, 240), "bicubic")[MARGIN:-MARGIN, MARGIN:-MARGIN])
 
 
 @pytest.mark.parametrize(

@@ -14,7 +14,16 @@ from fingerprint.conditions import CLEAN, CONDITIONS, LOWEST_QUALITY, Condition,
 from fingerprint.embedding.embedder import load_embedder
 from fingerprint.features import dimensions
 from fingerprint.router import route
-from fingerprint.samples import ENLARGED, FOLDS, INNOCENTS, Sample, fold_of, innocent_samples, source_samples
+from fingerprint.samples import (
+    ENLARGED,
+    FOLDS,
+    INNOCENTS,
+    Sample,
+    fold_of,
+    innocent_samples,
+    native_samples,
+    source_samples,
+)
 from fingerprint.training_set import measure
 from spectra import DIMENSIONS
 
@@ -314,6 +323,17 @@ def test_what_was_measured_is_read_and_threads_change_nothing(tmp_path: Path, me
     other = measure(samples, CLEAN, tmp_path / "other", workers=3)
     np.testing.assert_array_equal(first.features, other.features)
     assert not list((tmp_path / "other").glob("*partial*"))
+
+
+def test_a_part_that_is_added_leaves_what_was_measured(tmp_path: Path, measured: list[int]) -> None:
+    samples = samples_of(tmp_path)
+    first = measure(samples, CLEAN, tmp_path / "cache")
+    del measured[:]
+    path = written(tmp_path / "native.png", texture(192, 192, 9))
+    more = measure([*samples, *native_samples([(path, "e")], "alpha-x2")], CLEAN, tmp_path / "cache")
+    assert len(measured) == 1
+    assert more.groups.tolist() == ["b", "c", "c", "e", "a", "a", "d"]
+    np.testing.assert_array_equal(more.features[[0, 1, 2, 4, 5, 6]], first.features)
 
 
 def test_the_embedding_is_asked_or_not_and_of_fresh_pictures_otherwise(tmp_path: Path, measured: list[int]):

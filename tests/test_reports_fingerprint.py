@@ -59,6 +59,18 @@ def test_render_makes_what_evaluate_reads(tmp_path: Path, capsys: pytest.Capture
     assert {datasets.read_evidence(path).pixels.shape for *_, path in items} == {(192, 192, 3)}
 
 
+@pytest.mark.data("bsds500", "published-weights")
+def test_render_enlarges_photographs_as_they_are(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    networks = ("espcn-x3-opencv", "bicubic-x2-pil", "whorl-fsrcnn-*")
+    out, err = run(capsys, "render", tmp_path, *networks, "--as-they-are", "--count", 2)
+    names = ["espcn-x3-opencv", "bicubic-x2-pil", "whorl-fsrcnn-x2", "whorl-fsrcnn-x4"]
+    assert (out, err.splitlines()) == (f"{tmp_path}: 4 sources\n", names)
+    items = evaluate.test_items(tmp_path)
+    assert sorted({source for source, *_ in items}) == sorted(names)
+    assert {datasets.read_evidence(path).pixels.shape for *_, path in items} == {(192, 192, 3)}
+    assert len(items) == 8
+
+
 def test_render_needs_a_network(tmp_path: Path) -> None:
     refused(r"pattern for some, got 'none-of-\*'", "render", tmp_path, "none-of-*")
 
