@@ -379,14 +379,15 @@ def test_photographs_as_they_are_are_enlarged_without_a_reduction(
     side = (rendering.SIDE + 2 * MARGIN) // 2
     top, left = (300 - side) // 2 + MARGIN // 2, (400 - side) // 2 + MARGIN // 2
     part = texture(300, 400, 0)[top : top + rendering.SIDE // 2, left : left + rendering.SIDE // 2]
-    np.testing.assert_array_equal(
-        datasets.read_evidence(made[0][0]).pixels, part.repeat(2, axis=0).repeat(2, axis=1)
-    )
+    np.testing.assert_array_equal(datasets.read_evidence(made[0][0]).pixels, part.repeat(2, axis=0).repeat(2, axis=1))
     kept = made[0][0].stat().st_mtime_ns
     assert render_native("whorl-a", tmp_path / "renders", 2) == made
     assert made[0][0].stat().st_mtime_ns == kept
     tested = render_native("bicubic-x4-pil", tmp_path / "renders", 1, "test")
-    assert (tested, asked) == ([(tmp_path / "renders/bicubic-x4-pil/test/scan0.webp", "scan-0")], ["test", "test", "val"])
+    assert (tested, asked) == (
+        [(tmp_path / "renders/bicubic-x4-pil/test/scan0.webp", "scan-0")],
+        ["test", "test", "val"],
+    )
     small, wide = texture(300, 400, 0)[120:180, 170:230], datasets.read_evidence(tested[0][0]).pixels
     np.testing.assert_array_equal(wide, datasets.resize(small, (240, 240), "bicubic")[MARGIN:-MARGIN, MARGIN:-MARGIN])
 
