@@ -17,7 +17,7 @@ from fingerprint.features import dimensions
 from fingerprint.fit import SHRINKAGE, ZOO, detected_as, share, tracing_mask
 from fingerprint.lda import cross_fit
 from fingerprint.likelihood_ratios import auroc
-from fingerprint.samples import UNSEEN, Sample
+from fingerprint.samples import NATIVE, UNSEEN, Sample
 from fingerprint.sources import Source
 from fingerprint.training_set import TrainingSet, measure
 from spectra.features import COUNTS
@@ -62,7 +62,7 @@ def ablation(
     out: dict[str, dict[str, dict]] = {}
     for condition in conditions:
         step(f"measuring {condition.name}")
-        data = measure(samples, condition, cache)
+        data = measure([sample for sample in samples if sample.part != NATIVE], condition, cache)
         learned = np.arange(dimensions()) >= spectra.DIMENSIONS  # which the clean tracer does without
         used = tracing_mask(condition, "colour") | learned
         out[condition.name] = {}

@@ -69,15 +69,11 @@ def enrolment(
         part = classical if kind == "classical" else np.ones(dimensions(), bool)
         used = tracing_mask(condition, "colour")[part]
         expert = fit_expert(
-            _columns(data.take(~away), part), sources, SHRINKAGE[condition.is_lossy], used, share, detected_as, UNSEEN
+            data.take(~away).columns(part), sources, SHRINKAGE[condition.is_lossy], used, share, detected_as, UNSEEN
         ).full
-        own, asked = _columns(data.take(away), part), _columns(probe, part)
+        own, asked = data.take(away & ~data.native).columns(part), probe.columns(part)
         out[kind] = _attributed(expert, own, asked, networks, images, seeds)
     return out
-
-
-def _columns(data: TrainingSet, part: np.ndarray) -> TrainingSet:
-    return TrainingSet(np.ascontiguousarray(data.features[:, part]), data.labels, data.groups, data.folds)
 
 
 def _attributed(

@@ -39,7 +39,7 @@ the photographs of the worst history accused it finds 0.72, 0.87, 0.88 and 0.87 
 """
 ZOO = "zoo-"
 """How the names of the reference sweep's networks begin."""
-NATIVE, ZOO_NATIVE = 20, 8  # photographs of each kind that a source, and a network of the sweep, enlarges as they are
+NATIVES, ZOO_NATIVES = 20, 8  # photographs of each kind that a source, and a network of the sweep, enlarges as they are
 ZOO_PHOTOGRAPHS = 60  # a network of the reference sweep: there are a hundred of them
 ZOO_SHARE = 0.05
 """What such a network weighs in the discriminants' covariances. A hundred that have five designs and one recipe
@@ -105,7 +105,7 @@ def default_samples(
     ours = [manifest.name for manifest in model_zoo.list_networks(model_zoo.SHIPPED)]
     for name in sorted({*KERNELS, *imported_sources(), *ours} & known_sources().keys() - set(without)):
         step(f"photographs as they are by {name}")
-        each = ZOO_NATIVE if name.startswith(ZOO) else NATIVE
+        each = ZOO_NATIVES if name.startswith(ZOO) else NATIVES
         samples += native_samples(render_native(name, renders, each), name)
     return (*samples, *innocent_samples())
 
@@ -136,10 +136,10 @@ def fit(
         step(f"measuring {condition.name}")
         data = measure(plan.samples, condition, plan.cache, workers=plan.workers, advance=advance)
         routing.append(_routable(data, condition))
-        rounder = Rounder(data.features)
+        rounder = Rounder(data.features[~data.native])
         for mode in MODES:
             step(f"fitting {condition.name}, {mode}")
-            part = _masked(data, mode)
+            part = data.columns(mode_mask(mode))
             full, folds, strangers = fit_expert(
                 part, kept, SHRINKAGE[condition.is_lossy], tracing_mask(condition, mode), share, detected_as, UNSEEN
             )
@@ -205,19 +205,16 @@ class _Parts:
         self.temperatures: dict = {}
 
 
-def _masked(data: TrainingSet, mode: str) -> TrainingSet:
-    mask = mode_mask(mode)
-    features = data.features if mask.all() else np.ascontiguousarray(data.features[:, mask])
-    return TrainingSet(features, data.labels, data.groups, data.folds)
-
-
 def _routable(data: TrainingSet, condition: Condition) -> TrainingSet:
     """Choose samples whose JPEG history is only the condition's: neither scans nor camera pictures as they are.
+
+    Of sources' pictures, those made of photographs as they are stay out, too.
 
     All sources and histories have the same number, networks that the detector takes together one between them: drawn
     at random, most pictures show the reference sweep, and half of Real-ESRGAN's are taken for resized ones.
     """
     rng = np.random.default_rng(CONDITIONS.index(condition))
+    data = data.take(~data.native)
     labels = np.array([detected_as(label) for label in data.labels])
     names = [name for name in np.unique(labels) if name not in ("original:scan", "original:camera")]
     each = ROUTED // len(names)

@@ -69,6 +69,7 @@ def cross_fit(
     folds: np.ndarray,
     shrinkage: float,
     shares: Callable[[str], float] = lambda name: 1.0,
+    weights: np.ndarray | None = None,
 ) -> CrossFit:
     """Fit one discriminant on everything and one without each fold, from one pass over the second moments.
 
@@ -78,6 +79,7 @@ def cross_fit(
         folds: (n,) int, 0 to the number of folds - 1.
         shrinkage: weight of the identity in the covariance, above 0 and up to 1.
         shares: how much a class weighs in the covariance, above 0; by default all the same.
+        weights: (n,) of the samples within their class, above 0; by default all the same.
 
     Returns:
         The fits. Scores are shifted by their mean over classes, which changes no difference between classes.
@@ -85,15 +87,17 @@ def cross_fit(
     Raises:
         ValueError: a shrinkage outside (0, 1], or a class within one fold alone.
     """
-    classes, index, count, weight = _classes(labels, folds, shrinkage, shares)
+    weights = np.ones(len(labels)) if weights is None else weights
+    classes, index, count, weight = _classes(labels, folds, shrinkage, shares, weights)
     mean, deviation, z = _standardised(features)
     sums = np.zeros((*count.shape, z.shape[1]))
     grams = []
     for fold in range(len(count)):
         rows = np.flatnonzero(folds == fold)
         for k in range(len(classes)):
-            sums[fold, k] = z[rows[index[rows] == k]].sum(axis=0, dtype=np.float64)
-        scaled = z[rows] * np.sqrt(weight[index[rows]])[:, None].astype(np.float32)
+            mine = rows[index[rows] == k]
+            sums[fold, k] = (weights[mine][:, None] * z[mine]).sum(axis=0)
+        scaled = z[rows] * np.sqrt(weight[index[rows]] * weights[rows])[:, None].astype(np.float32)
         grams.append(scaled.T @ scaled)
     total = np.sum(grams, axis=0)
 
@@ -134,6 +138,7 @@ def leave_classes_out(
     fold: int,
     shrinkage: float,
     shares: Callable[[str], float] = lambda name: 1.0,
+    weights: np.ndarray | None = None,
 ) -> Iterator[LeftOut]:
     """Leave each class with samples in a fold out in turn, and score them by the discriminant of the others.
 
@@ -147,17 +152,21 @@ def leave_classes_out(
         fold: the fold that is scored, and not fitted on.
         shrinkage: weight of the identity in the covariance, above 0 and up to 1.
         shares: how much a class weighs in the covariance.
+        weights: (n,) of the samples within their class; by default all the same.
 
     Raises:
         ValueError: as `cross_fit` does.
     """
     from scipy.linalg import cholesky, solve_triangular
 
-    classes, index, count, weight = _classes(labels, folds, shrinkage, shares)
+    weights = np.ones(len(labels)) if weights is None else weights
+    classes, index, count, weight = _classes(labels, folds, shrinkage, shares, weights)
     z = _standardised(features)[2]
     train, number = folds != fold, count.sum(axis=0) - count[fold]
-    means = np.stack([z[train & (index == k)].mean(axis=0, dtype=np.float64) for k in range(len(classes))])
-    centred = (z[train] - means[index[train]].astype(np.float32)) * np.sqrt(weight[index[train]])[:, None]
+    rows = [np.flatnonzero(train & (index == k)) for k in range(len(classes))]
+    means = np.stack([(weights[mine][:, None] * z[mine]).sum(axis=0) for mine in rows]) / number[:, None]
+    centred = z[train] - means[index[train]].astype(np.float32)
+    centred *= np.sqrt(weight[index[train]] * weights[train])[:, None].astype(np.float32)
     covariance = (centred.T @ centred).astype(np.float32)
     ridge = np.float32(shrinkage * np.trace(covariance) / len(covariance))
     covariance *= np.float32(1 - shrinkage)
@@ -172,8 +181,8 @@ def leave_classes_out(
     white_means = white(means)
     for k in np.flatnonzero(count[fold] > 0).tolist():
         kept = np.flatnonzero(np.arange(len(classes)) != k)
-        mine = white(z[train & (index == k)])
-        own = np.sqrt((1 - shrinkage) * weight[k]) * (mine - mine.mean(axis=0))
+        mine = white(z[rows[k]])
+        own = np.sqrt((1 - shrinkage) * weight[k] * weights[rows[k]])[:, None] * (mine - white_means[k])
         left = np.linalg.inv(np.eye(len(own)) - own @ own.T)
         total = float((weight * number)[kept].sum())
         origin = white_means[kept].mean(axis=0)
@@ -189,14 +198,17 @@ def leave_classes_out(
 
 
 def _classes(
-    labels: np.ndarray, folds: np.ndarray, shrinkage: float, shares: Callable[[str], float]
+    labels: np.ndarray, folds: np.ndarray, shrinkage: float, shares: Callable[[str], float], weights: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
-    """Return the (k,) names, each sample's (n,) class, the number (folds, k), and the weight (k,) of a sample."""
+    """Return the (k,) names, each sample's (n,) class, the sum of weights (folds, k), and what such a unit weighs (k,).
+
+    Of the (n,) weights of samples within their class.
+    """
     if not 0 < shrinkage <= 1:
         raise ValueError(f"shrinkage must be above 0 and at most 1, got {shrinkage}")
     classes, index = np.unique(labels, return_inverse=True)
     count = np.zeros((folds.max() + 1, len(classes)))
-    np.add.at(count, (folds, index), 1)
+    np.add.at(count, (folds, index), weights)
     lonely = [str(classes[k]) for k in range(len(classes)) if (count[:, k] > 0).sum() < 2]
     if lonely:
         raise ValueError(f"every class needs samples in at least two folds, {', '.join(lonely)} has not")

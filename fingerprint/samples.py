@@ -18,6 +18,8 @@ from fingerprint.conditions import Condition, of_quality
 ORIGINAL = "original"
 INNOCENTS = ("original:scan", "original:camera", "original:lossless", "original:reduced", "original:degraded")
 ENLARGED = "~enlarged"
+NATIVE = "native"
+"""The part of a source's samples that were made of photographs as they are, not reduced before."""
 FOLDS = 5
 UNSEEN = 0
 """The fold whose photographs the embedding never sees: what its scores mean is learned there."""
@@ -109,7 +111,7 @@ def native_samples(made: Iterable[tuple[Path, str]], label: str) -> Iterator[Sam
         label: of the source.
     """
     for path, group in made:
-        yield Sample(label, group, path, part="native")
+        yield Sample(label, group, path, part=NATIVE)
 
 
 def published_tests(names: Collection[str]) -> list[Sample]:

@@ -7,7 +7,7 @@ import hashlib
 import os
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from functools import partial
 from itertools import groupby
 from pathlib import Path
@@ -17,7 +17,7 @@ import numpy as np
 from fingerprint.conditions import Condition
 from fingerprint.embedding.embedder import Embedder, load_embedder
 from fingerprint.features import embedded_tiles
-from fingerprint.samples import UNSEEN, Sample, fold_of
+from fingerprint.samples import NATIVE, UNSEEN, Sample, fold_of
 from spectra import DIMENSIONS, FEATURES_ID, tile_features, tile_origins
 
 RECIPE = "1"
@@ -32,16 +32,28 @@ class TrainingSet:
         labels: (n,) str.
         groups: (n,) str.
         folds: (n,) int.
+        native: (n,) bool, made of photographs as they are; none by default.
     """
 
     features: np.ndarray
     labels: np.ndarray
     groups: np.ndarray
     folds: np.ndarray
+    native: np.ndarray = field(default_factory=lambda: np.zeros(0, bool))
+
+    def __post_init__(self) -> None:
+        """Fill in what is not given."""
+        if not len(self.native):
+            object.__setattr__(self, "native", np.zeros(len(self.labels), bool))
+
+    def columns(self, used: np.ndarray) -> "TrainingSet":
+        """Return the samples with some dimensions alone, (d,) bool."""
+        return self if used.all() else replace(self, features=np.ascontiguousarray(self.features[:, used]))
 
     def take(self, chosen: np.ndarray) -> "TrainingSet":
         """Return the chosen samples, (n,) bool or indices."""
-        return TrainingSet(self.features[chosen], self.labels[chosen], self.groups[chosen], self.folds[chosen])
+        columns = (self.features, self.labels, self.groups, self.folds, self.native)
+        return TrainingSet(*(column[chosen] for column in columns))
 
 
 def measure(
@@ -76,13 +88,13 @@ def measure(
     by_label: dict[str, list[tuple[Sample, int]]] = {}
     for sample in samples:
         by_label.setdefault(sample.label, []).extend((sample, k) for k in range(sample.copies * repeats))
-    blocks, labels, groups = [], [], []
+    blocks, labels, groups, native = [], [], [], []
     embedder = load_embedder() if embedder is None else embedder
     embed = partial(_learned, embedder, fresh)
     embedded_by = f"{embedder.identity}|{'whole' if fresh else 'halved'}"
     with ThreadPoolExecutor(workers or os.cpu_count()) as pool:
         for label in sorted(by_label):
-            for _, part in groupby(by_label[label], key=lambda draw: draw[0].part):
+            for name, part in groupby(by_label[label], key=lambda draw: draw[0].part):
                 draws = list(part)
                 classical = _block(draws, condition, cache, DIMENSIONS, FEATURES_ID, pool, _classical)
                 if learned:
@@ -92,8 +104,10 @@ def measure(
                 advance(len(draws))
                 labels += [label] * len(draws)
                 groups += [sample.group for sample, _ in draws]
+                native += [name == NATIVE] * len(draws)
     folds = np.array([fold_of(group) for group in groups])
-    return TrainingSet(np.concatenate(blocks).astype(np.float32), np.array(labels), np.array(groups), folds)
+    features = np.concatenate(blocks).astype(np.float32)
+    return TrainingSet(features, np.array(labels), np.array(groups), folds, np.array(native))
 
 
 def _block(

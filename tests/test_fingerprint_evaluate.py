@@ -311,10 +311,10 @@ def test_samples_come_from_every_place(tmp_path: Path, monkeypatch: pytest.Monke
         ("whorl-a", tmp_path / "whorl-a" / "train"),
         ("zoo-c", tmp_path / "zoo-c" / "train60"),
         ("beta-x3", Path("mine/beta-x3")),
-        ("alpha-x2", tmp_path / "alpha-x2" / str(fitting.NATIVE)),
-        ("bicubic-x2-pil", tmp_path / "bicubic-x2-pil" / str(fitting.NATIVE)),
-        ("whorl-a", tmp_path / "whorl-a" / str(fitting.NATIVE)),
-        ("zoo-c", tmp_path / "zoo-c" / str(fitting.ZOO_NATIVE)),
+        ("alpha-x2", tmp_path / "alpha-x2" / str(fitting.NATIVES)),
+        ("bicubic-x2-pil", tmp_path / "bicubic-x2-pil" / str(fitting.NATIVES)),
+        ("whorl-a", tmp_path / "whorl-a" / str(fitting.NATIVES)),
+        ("zoo-c", tmp_path / "zoo-c" / str(fitting.ZOO_NATIVES)),
         ("original:camera", tmp_path),
     ]
     assert {sample.part for sample in samples if sample.group == "b"} == {"native"}

@@ -99,6 +99,29 @@ def test_what_scores_mean_is_learned_from_the_fold_that_features_were_not_traine
     np.testing.assert_array_equal(honest.tracer.weights, every.tracer.weights)
 
 
+def test_photographs_as_they_are_teach_who_made_a_picture_and_not_whether_it_was_upscaled() -> None:
+    data = training_set()
+    more = training_set(seed=5)
+    made = np.isin(more.labels, list(SOURCES))
+    shift = np.random.default_rng(6).normal(size=data.features.shape[1]).astype(np.float32)
+    joined = TrainingSet(
+        np.concatenate([data.features, more.features[made] + 2 * shift]),
+        *(np.concatenate([getattr(data, name), getattr(more, name)[made]]) for name in ("labels", "groups", "folds")),
+        native=np.concatenate([data.native, np.ones(made.sum(), bool)]),
+    )
+    without, taught = fit_expert(data, SOURCES), fit_expert(joined, SOURCES)
+    np.testing.assert_array_equal(taught.full.detector.weights, without.full.detector.weights)
+    assert taught.full.detection_temperature == without.full.detection_temperature
+    assert taught.full.support[:2] == without.full.support[:2]
+    asked = joined.take(joined.native & (joined.folds == 3))
+    near = []
+    for fitted in (without, taught):
+        expert = fitted.folds[3]
+        scored = expert.score(expert.detector.scores(asked.features), expert.tracer.scores(asked.features))
+        near.append(np.median(scored.known))
+    assert near[1] > near[0] + 1  # known, though unlike the others
+
+
 def test_a_label_that_is_not_described_is_refused_by_name() -> None:
     with pytest.raises(ValueError, match="alpha-x2 missing"):
         fit_expert(training_set(), {name: source for name, source in SOURCES.items() if name != "alpha-x2"})

@@ -67,25 +67,47 @@ def test_a_part_equals_a_fit_without_its_fold() -> None:
     )
 
 
-def test_a_class_left_out_is_scored_as_if_it_had_never_been() -> None:
+@pytest.mark.parametrize("weighted", [False, True])
+def test_a_class_left_out_is_scored_as_if_it_had_never_been(weighted: bool) -> None:
     data = training_set(spread=0.3)
+    given = np.random.default_rng(3).uniform(0.1, 2, len(data.labels)) if weighted else np.ones(len(data.labels))
     z, classes = standardised(data.features), np.unique(data.labels)
     train = data.folds != 2
     parts = {name: z[train & (data.labels == name)] for name in classes}
-    covariances = {name: np.cov(part.T, bias=True) for name, part in parts.items()}
-    total = np.mean(list(covariances.values()), axis=0)
-    ridge = 0.3 * np.trace(total) / len(total) * len(classes) / (len(classes) - 1)  # that of all classes
-    found = list(leave_classes_out(data.features, data.labels, data.folds, 2, 0.3))
+    within = {name: given[train & (data.labels == name)] for name in classes}
+    # A unit of weight counts as in all folds together.
+    sums = {name: within[name].sum() / given[data.labels == name].sum() for name in classes}
+    covariances = {name: np.cov(part.T, bias=True, aweights=within[name]) for name, part in parts.items()}
+    total = np.sum([sums[name] * covariances[name] for name in classes], axis=0)
+    weights = given if weighted else None
+    found = list(leave_classes_out(data.features, data.labels, data.folds, 2, 0.3, weights=weights))
     assert [part.name for part in found] == classes.tolist()
     for part in found:
         others = [name for name in classes if name != part.name]
-        covariance = 0.7 * np.mean([covariances[name] for name in others], axis=0) + ridge * np.eye(z.shape[1])
-        means = np.stack([parts[name].mean(axis=0) for name in others])
-        weights = np.linalg.solve(covariance, means.T)
+        share = sum(sums[name] for name in others)
+        ridge = 0.3 * np.trace(total) / len(total) / share  # that of all classes
+        covariance = 0.7 * np.sum([sums[name] * covariances[name] for name in others], axis=0) / share
+        covariance += ridge * np.eye(z.shape[1])
+        means = np.stack([np.average(parts[name], axis=0, weights=within[name]) for name in others])
+        slopes = np.linalg.solve(covariance, means.T)
         asked = z[(data.folds == 2) & (data.labels == part.name)]
         for rows, told in ((asked, part.scores), (means, part.of_means)):
-            expected = rows @ weights - 0.5 * (means.T * weights).sum(axis=0)
+            expected = rows @ slopes - 0.5 * (means.T * slopes).sum(axis=0)
             np.testing.assert_allclose(centred(told), centred(expected), rtol=RTOL, atol=ATOL)
+
+
+def test_samples_weigh_within_their_class() -> None:
+    data = training_set(spread=0.3)
+    weights = np.random.default_rng(3).uniform(0.1, 2, len(data.labels))
+    z, classes = standardised(data.features), np.unique(data.labels)
+    means = [np.average(z[data.labels == k], axis=0, weights=weights[data.labels == k]) for k in classes]
+    parts = [np.cov(z[data.labels == k].T, aweights=weights[data.labels == k], bias=True) for k in classes]
+    covariance = np.mean(parts, axis=0)
+    covariance = 0.7 * covariance + 0.3 * np.trace(covariance) / len(covariance) * np.eye(len(covariance))
+    slopes = np.linalg.solve(covariance, np.stack(means).T)
+    expected = z @ slopes - 0.5 * (np.stack(means).T * slopes).sum(axis=0)
+    fitted = cross_fit(data.features, data.labels, data.folds, 0.3, weights=weights)
+    np.testing.assert_allclose(centred(fitted.full.scores(data.features)), centred(expected), rtol=RTOL, atol=ATOL)
 
 
 def test_held_out_scores_know_nothing_of_their_folds_labels() -> None:

@@ -333,6 +333,7 @@ def test_a_part_that_is_added_leaves_what_was_measured(tmp_path: Path, measured:
     more = measure([*samples, *native_samples([(path, "e")], "alpha-x2")], CLEAN, tmp_path / "cache")
     assert len(measured) == 1
     assert more.groups.tolist() == ["b", "c", "c", "e", "a", "a", "d"]
+    assert more.native.tolist() == [False] * 3 + [True] + [False] * 3 and not first.native.any()
     np.testing.assert_array_equal(more.features[[0, 1, 2, 4, 5, 6]], first.features)
 
 

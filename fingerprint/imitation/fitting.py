@@ -20,7 +20,7 @@ from fingerprint.kinds import fit_kinds
 from fingerprint.lda import Discriminant, cross_fit
 from fingerprint.logistic import balanced_weights
 from fingerprint.reference import Reference
-from fingerprint.samples import UNSEEN, Sample, fold_of
+from fingerprint.samples import NATIVE, UNSEEN, Sample, fold_of
 from fingerprint.sources import known_sources
 from fingerprint.training_set import measure
 
@@ -69,7 +69,7 @@ def fit_agreement(
         DataMissingError: the data is not there.
     """
     sources = known_sources()
-    samples = [sample for sample in default_samples(work / "renders", step=step) if sample.label in sources]
+    samples = [s for s in default_samples(work / "renders", step=step) if s.label in sources and s.part != NATIVE]
     tracers, card = {}, {}
     for scale, imitator in shipped_imitators().items():
         mine = [sample for sample in samples if sources[sample.label].scale == scale]
