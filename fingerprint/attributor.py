@@ -118,8 +118,16 @@ class Attributor:
         Returns:
             The result; pictures that are too small or flat are `inconclusive`.
         """
-        features = self._features(evidence.pixels)
-        return self.judge(evidence, features, is_grey(evidence.pixels), everywhere)
+        return self.answer(evidence, everywhere).result
+
+    def answer(self, evidence: Evidence, everywhere: bool = False) -> "Answer":
+        """Answer for one picture, with the evidence for every source.
+
+        Args:
+            evidence: a file as `datasets.read_evidence` gives it.
+            everywhere: as in `attribute`.
+        """
+        return self.judge(evidence, self._features(evidence.pixels), is_grey(evidence.pixels), everywhere)
 
     def _features(self, pixels: np.ndarray, max_tiles: int = MAX_TILES) -> PictureFeatures:
         if tile_origins(*pixels.shape[:2]):
@@ -154,7 +162,7 @@ class Attributor:
         expert = self.reference.experts[mode, condition.name]
         return expert.places.vectors(expert.tracer.steady_scores(measured.features[mode_mask(mode)][None]))[0]
 
-    def judge(self, evidence: Evidence, features: TileFeatures, grey: bool, everywhere: bool = False) -> Result:
+    def judge(self, evidence: Evidence, features: TileFeatures, grey: bool, everywhere: bool = False) -> "Answer":
         """Answer for one picture whose tiles have been measured.
 
         Args:
@@ -169,7 +177,7 @@ class Attributor:
             side = min(evidence.width, evidence.height)
             small = f"small: a side of {side} pixels is below the {TILE} that one tile needs"
             notes.append(small if side < TILE else "flat: no part of the picture has enough texture to carry a trace")
-            return self._nothing(evidence, notes)
+            return Answer(self._nothing(evidence, notes))
         mode = "grey" if grey else "colour"
         vector = pooled[mode_mask(mode)][None]
         route = self._route(mode, vector, evidence.jpeg_quality)
@@ -182,7 +190,7 @@ class Attributor:
                 f"uncompared: {words}: enrolled from pictures that cannot show it after {route.condition.words}"
             )
         if self._alone and len(left) == len(self._enrolled):
-            return self._nothing(evidence, notes)
+            return Answer(self._nothing(evidence, notes))
         expert, scored, doubt = self.heard(evidence.pixels, mode, vector, route)
         decision = decide(expert, scored, 0, self.reference.thresholds[mode, route.condition.name], self.priors)
         if doubt:
@@ -200,7 +208,7 @@ class Attributor:
         seen = Seen(pooled, mode, route.condition.name, verdict, loss, shares, evidence.jpeg_quality, side)
         added, remarks = regressed(None if mixed else self._regressors, seen)  # two makers have no one depth
         notes += remarks
-        return Result(
+        result = Result(
             image=_facts(evidence, notes),
             verdict=verdict,
             candidates=_candidates(scored.sources, decision),
@@ -209,6 +217,7 @@ class Attributor:
             tool=self.tool,
             regions=found,
         )
+        return Answer(result, scored, decision)
 
     def heard(
         self, pixels: np.ndarray, mode: str, vector: np.ndarray, route: Route
@@ -301,6 +310,21 @@ class Measured:
 
     features: np.ndarray
     modes: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Answer:
+    """An answer, and what it follows from.
+
+    Attributes:
+        result: the typed answer.
+        scored: what all who have a say said together, None where there is nothing that they could speak of.
+        decision: what follows from that, None with it.
+    """
+
+    result: Result
+    scored: Scored | None = None
+    decision: Decision | None = None
 
 
 Ask = Callable[[Condition], tuple[Expert, Scored]]

@@ -15,9 +15,7 @@ import numpy as np
 
 from datasets import Evidence
 from fingerprint.attributor import Attributor
-from fingerprint.decide import decide
 from fingerprint.evaluate import ORIGINAL, POSTS, asked
-from fingerprint.features import mode_mask
 from fingerprint.result import Result
 
 BINS = 15
@@ -45,7 +43,7 @@ class Weighed:
 
 
 def weigh(attributor: Attributor, evidence: Evidence) -> Weighed | None:
-    """Answer for one picture, with the evidence for every source: the one place that looks into an `Attributor`.
+    """Answer for one picture, with the evidence for every source.
 
     Args:
         attributor: answers.
@@ -54,16 +52,11 @@ def weigh(attributor: Attributor, evidence: Evidence) -> Weighed | None:
     Returns:
         The answer, None for a picture that is too small or too flat to carry a trace.
     """
-    result, measured = attributor.attribute(evidence), attributor.measure(evidence.pixels)
-    if measured is None:
+    answer = attributor.answer(evidence)
+    if answer.scored is None or answer.decision is None:
         return None
-    mode = measured.modes[0]
-    vector = measured.features[mode_mask(mode)][None]
-    route = attributor._route(mode, vector, evidence.jpeg_quality)
-    expert, scored, _ = attributor.heard(evidence.pixels, mode, vector, route)
-    thresholds = attributor.reference.thresholds[mode, route.condition.name]
-    decision = decide(expert, scored, 0, thresholds, attributor.priors)
-    return Weighed(result, scored.sources, decision.log_lr_sources, decision.sources, float(scored.known[0]))
+    decision, known = answer.decision, float(answer.scored.known[0])
+    return Weighed(answer.result, answer.scored.sources, decision.log_lr_sources, decision.sources, known)
 
 
 @dataclass(frozen=True)

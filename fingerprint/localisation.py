@@ -85,7 +85,7 @@ def located(
             raise ValueError(f"post must keep a picture's size, which {post!r} does not")
         judge, grey = attributor(composite.photograph), is_grey(evidence.pixels)
         features = judge.localiser.judge.measure(to_uint8(evidence.pixels))
-        result = judge.judge(evidence, features, grey, everywhere)
+        result = judge.judge(evidence, features, grey, everywhere).result
         if composite.kind not in PATCHED:
             return Located(composite, post, result, None, None)
         heat = result.regions
