@@ -96,17 +96,16 @@ def default_samples(
             samples += source_samples(folder, name)
     for manifest in model_zoo.list_networks(model_zoo.SHIPPED):
         if manifest.name not in without:
-            step(f"outputs of {manifest.name}")
             count = ZOO_PHOTOGRAPHS if manifest.name.startswith(ZOO) else None
             copies = 1 if manifest.name.startswith(ZOO) else 2
-            samples += source_samples(render_source(manifest.name, "train", renders, count), manifest.name, copies)
+            folder = render_source(manifest.name, "train", renders, count, step=step)
+            samples += source_samples(folder, manifest.name, copies)
     for folder in extra:
         samples += source_samples(folder, folder.name)
     ours = [manifest.name for manifest in model_zoo.list_networks(model_zoo.SHIPPED)]
     for name in sorted({*KERNELS, *imported_sources(), *ours} & known_sources().keys() - set(without)):
-        step(f"photographs as they are by {name}")
         each = ZOO_NATIVES if name.startswith(ZOO) else NATIVES
-        samples += native_samples(render_native(name, renders, each), name)
+        samples += native_samples(render_native(name, renders, each, step=step), name)
     return (*samples, *innocent_samples())
 
 

@@ -17,7 +17,17 @@ KERNELS = {f"{kernel}-x{scale}-pil": (kernel, scale) for kernel in ("bicubic", "
 SPLITS = {"train": ("test", None), "test": ("val", 20)}
 
 
-def render_source(name: str, split: str, root: Path, count: int | None = None, weights: str | None = None) -> Path:
+Step = Callable[[str], None]
+
+
+def render_source(
+    name: str,
+    split: str,
+    root: Path,
+    count: int | None = None,
+    weights: str | None = None,
+    step: Step = lambda _: None,
+) -> Path:
     """Make what one of our networks makes of the photographs behind a published split; what is there is kept.
 
     The photograph is cut to multiples of 12, reduced by Pillow's bicubic, enlarged by the network and cropped to
@@ -29,6 +39,7 @@ def render_source(name: str, split: str, root: Path, count: int | None = None, w
         root: folder to hold `name/split`.
         count: how many of the photographs, the first ones by name; None for all of the split.
         weights: what `model_zoo.load` takes.
+        step: told what is being made, if anything is.
 
     Returns:
         The folder of pictures.
@@ -48,6 +59,7 @@ def render_source(name: str, split: str, root: Path, count: int | None = None, w
     missing = [path for path in paths if not (folder / f"{path.stem}.webp").exists()]
     if not missing:
         return folder
+    step(f"outputs of {name}")
     network, borders = model_zoo.load(weights or name), datasets.published_borders()
     for path in missing:
         high = datasets.crop_to_multiple(datasets.read_evidence(path).pixels, MULTIPLE)
@@ -72,7 +84,9 @@ def imported_sources() -> tuple[str, ...]:
     return tuple(names)
 
 
-def render_native(name: str, root: Path, each: int, split: str = "train") -> list[tuple[Path, str]]:
+def render_native(
+    name: str, root: Path, each: int, split: str = "train", step: Step = lambda _: None
+) -> list[tuple[Path, str]]:
     """Make what a source makes of photographs as they are, not reduced before; what is there is kept.
 
     What a network is given in the wild is seldom a reduction, and what it makes of other pixels lies elsewhere in the
@@ -84,6 +98,7 @@ def render_native(name: str, root: Path, each: int, split: str = "train") -> lis
         root: folder to hold `name/native`, or `name/test`.
         each: how many photographs of each kind, evenly spread over the names.
         split: train or test.
+        step: told what is being made, if anything is.
 
     Returns:
         Pictures of 192x192 pixels, whose lattice begins in their corner, and the group of each one's photograph.
@@ -110,6 +125,7 @@ def render_native(name: str, root: Path, each: int, split: str = "train") -> lis
             if target.exists():
                 continue
             if enlarge is None:
+                step(f"photographs as they are by {name}")
                 scale, enlarge = _enlarger(name)
             pixels, side = datasets.read_evidence(path).pixels, (SIDE + 2 * MARGIN) // scale
             top, left = ((n - side) // 2 for n in pixels.shape[:2])

@@ -72,8 +72,7 @@ def published_scenes(
         if name in published:
             paths = datasets.published(name, "train").paths
         else:
-            step(f"outputs of {name}")
-            folder = render_source(name, "train", renders, ZOO_PHOTOGRAPHS)
+            folder = render_source(name, "train", renders, ZOO_PHOTOGRAPHS, step=step)
             paths = tuple(path for path in sorted(folder.glob("*.webp")) if ("train", path.stem) in borders)
         for path in paths:
             found.setdefault(path.stem, {})[name] = path
