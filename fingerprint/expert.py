@@ -13,7 +13,7 @@ from typing import NamedTuple
 import numpy as np
 from scipy.special import expit, logit, logsumexp
 
-from fingerprint.kinds import Kinds, fit_kinds, fit_temperature
+from fingerprint.kinds import Kinds, fit_kinds, fit_temperature, sharpness
 from fingerprint.lda import CrossFit, Discriminant, LeftOut, cross_fit, leave_classes_out
 from fingerprint.logistic import Logistic, balanced_weights, fit_logistic
 from fingerprint.openset import (
@@ -73,7 +73,8 @@ class Expert:
     Attributes:
         detector: discriminant over sources or groups of them, innocents and enlargements.
         tracer: discriminant over sources.
-        kinds: what makes log-probabilities of the tracer's scores.
+        kinds: what makes log-probabilities of the tracer's scores, less sharp ones where a picture lies far away.
+        usual: distance of held-out pictures of reduced photographs to the nearest source, in the middle.
         places: sources in the tracer's score space.
         novelty: known against unknown.
         match: known against innocent, by how well a picture fits the nearest source.
@@ -89,6 +90,7 @@ class Expert:
     detector: Discriminant
     tracer: Discriminant
     kinds: Kinds
+    usual: float
     places: Places
     novelty: Logistic
     match: Logistic
@@ -114,11 +116,11 @@ class Expert:
         detect, trace = detector_scores.astype(np.float64), tracer_scores.astype(np.float64)
         squared = self.places.squared_distances(trace)
         sums = detection_sum(self.detector.classes, self.detection_temperature * detect)
-        both = np.concatenate([detect, trace], axis=1)
+        both, told = np.concatenate([detect, trace], axis=1), closeness(squared)
         return Scored(
-            self.kinds.log_probabilities(trace),
+            self.kinds.log_probabilities(trace * sharpness(told[:, 0], self.usual)),
             self.novelty.log_ratio(novelty(squared), KNOWN),
-            self.detection.log_ratio(_signs(sums, self.match, closeness(squared)), "upscaled"),
+            self.detection.log_ratio(_signs(sums, self.match, told), "upscaled"),
             {name: head.log_probabilities(both) for name, head in self.heads.items()},
             (both * self.size[:-1]).sum(axis=1) + self.size[-1],
             self.sources,
@@ -148,14 +150,15 @@ class Expert:
         z = self.places.vectors(trace)
         shipped = self.places.squared_distances(trace)
         own = np.stack([_squared_from(vectors, z) for vectors in enrolled.values()], axis=1)
-        shares = self.kinds.log_probabilities(trace)
         nearest = shipped.min(axis=1, keepdims=True)
-        beside = shares.max(axis=1, keepdims=True) - self.kinds.temperature * (own - nearest) / 2
-        every = np.concatenate([shares, beside], axis=1)
-        log_sources = every - np.asarray(logsumexp(every, axis=1, keepdims=True))
         squared = np.concatenate([shipped, np.maximum(own, 0)], axis=1)
         usual = np.array([_usual_scale(vectors) for vectors in enrolled.values()])
         scaled = np.concatenate([shipped, np.maximum(own * usual, 0)], axis=1)
+        sharp = sharpness(np.sqrt(scaled.min(axis=1)), self.usual)
+        shares = self.kinds.log_probabilities(trace * sharp)
+        beside = shares.max(axis=1, keepdims=True) - self.kinds.temperature * sharp * (own - nearest) / 2
+        every = np.concatenate([shares, beside], axis=1)
+        log_sources = every - np.asarray(logsumexp(every, axis=1, keepdims=True))
         known = self.novelty.log_ratio(novelty(scaled), KNOWN)
         matched = np.logaddexp(scored.upscaled, self.match.log_ratio(closeness(squared), KNOWN)) - np.log(2)
         scored = replace(scored, upscaled=np.where(own.min(axis=1) < nearest[:, 0], matched, scored.upscaled))
@@ -322,9 +325,11 @@ def unlike(expert: Expert) -> float:
 
 def _as_stranger(expert: Expert, left: LeftOut) -> np.ndarray:
     """Return the (n,) posterior probability of the likeliest source for pictures of a source that was left out."""
-    known = expert.novelty.log_ratio(novelty(fit_places(left.of_means).squared_distances(left.scores)), KNOWN)
+    squared = fit_places(left.of_means).squared_distances(left.scores)
+    known = expert.novelty.log_ratio(novelty(squared), KNOWN)
     kinds = expert.kinds.without(expert.sources.index(left.name))
-    share = np.exp(kinds.log_probabilities(left.scores).max(axis=1))
+    sharp = sharpness(closeness(squared)[:, 0], expert.usual)
+    share = np.exp(kinds.log_probabilities(left.scores * sharp).max(axis=1))
     return expit(known - logit(Priors().unknown_given_upscaled)) * share
 
 
@@ -373,14 +378,18 @@ class _Builder:
         detection_temperature = fit_temperature(detect[shown], target[shown], weights)
         sums = detection_sum(detector.classes, detection_temperature * detect)
         match = fit_match(trace, np.where(plain, index, -1), folds, self.of_means, upscaled == "not", asked)
-        signs = _signs(sums, match, self._told(trace, folds))
-        judged = made & calm
+        told = self._told(trace, folds)
+        signs = _signs(sums, match, told)
+        judged = made & calm & plain
+        usual = float(np.median(told[judged, 0]))
+        sharp = trace[judged] * sharpness(told[judged, 0], usual)
         both = np.concatenate([detect, trace], axis=1)
         size, margin = _fit_size(both[made & plain], labels[made & plain], self.sources)
         return Expert(
             detector=detector,
             tracer=tracer,
-            kinds=fit_kinds(trace[judged], index[judged], [self.kind(name) for name in tracer.classes]),
+            kinds=fit_kinds(sharp, index[judged], [self.kind(name) for name in tracer.classes]),
+            usual=usual,
             places=fit_places(tracer.means),
             novelty=self._novelty(trace, labels, folds, tracer.classes),
             match=match,

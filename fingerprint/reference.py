@@ -25,10 +25,11 @@ from fingerprint.openset import Places
 from fingerprint.sources import Source
 
 SHIPPED = Path(__file__).parent / "reference"
-FORMAT = 6
+FORMAT = 7
 _PLACES = {"whitener": np.float32, "origin": np.float64, "centres": np.float32}
 _KINDS = ("of", "temperatures", "offsets")
-READABLE = (6,)  # 5 has one factor for all sources, 4 detects by one sign, 3 has no embedding
+READABLE = (6, 7)
+"""6 knows no usual distance; 5 has one factor for all sources, 4 detects by one sign, 3 has no embedding."""
 MODES = ("colour", "grey")
 UNEXPLAINED = math.log(100)
 EXTREME = 1000.0  # no log likelihood ratio lies beyond
@@ -131,6 +132,7 @@ def save(reference: Reference, folder: Path) -> None:
             "detection": _put(tensors, f"{prefix}.detection", expert.detection),
             "heads": {name: _put(tensors, f"{prefix}.head.{name}", head) for name, head in expert.heads.items()},
             "kinds": {name: getattr(expert.kinds, name) for name in ("between", "temperature")},
+            "usual": expert.usual,
             "detection_temperature": expert.detection_temperature,
             "size_margin": expert.size_margin,
             "support": expert.support,
@@ -215,6 +217,7 @@ class _Experts(Mapping):
                 detector=_discriminant(arrays, f"{prefix}.detector", about["detector"]),
                 tracer=_discriminant(arrays, f"{prefix}.tracer", about["tracer"]),
                 kinds=_kinds(arrays, prefix, about["kinds"]),
+                usual=about.get("usual", math.inf),
                 places=Places(*places),
                 novelty=_logistic(arrays, f"{prefix}.novelty", about["novelty"]),
                 match=_logistic(arrays, f"{prefix}.match", about["match"]),

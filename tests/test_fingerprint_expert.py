@@ -20,9 +20,9 @@ from fingerprint.expert import (
     is_source,
     unlike,
 )
-from fingerprint.kinds import fit_temperature
+from fingerprint.kinds import fit_temperature, sharpness
 from fingerprint.logistic import Logistic
-from fingerprint.openset import novelty
+from fingerprint.openset import closeness, novelty
 from fingerprint.reference import Thresholds
 from fingerprint.result import Priors
 from fingerprint.training_set import TrainingSet
@@ -53,6 +53,20 @@ def test_an_expert_tells_fresh_samples() -> None:
     size = np.log10([max(SOURCES[label].parameters, 1) for label in fresh.labels[made]])
     network = fresh.labels[made] != "kernel-x2"
     assert np.abs(scored.log10_parameters[made] - size)[network].mean() < 0.3
+
+
+def test_a_picture_farther_than_usual_says_less_of_which_source_it_was() -> None:
+    full, _ = experts()
+    fresh = training_set(seed=7)
+    made = fresh.take(np.array([is_source(label) for label in fresh.labels]))
+    leads = []
+    for usual in (math.inf, full.usual, full.usual / 2):
+        expert = replace(full, usual=usual)
+        scored = expert.score(expert.detector.scores(made.features), expert.tracer.scores(made.features))
+        first, second = -np.sort(-scored.log_sources, axis=1)[:, :2].T
+        leads.append(first - second)
+    assert (leads[1] <= leads[0]).all() and 0.2 < (leads[1] < leads[0]).mean() < 0.8  # half lie farther than usual
+    assert (leads[2] <= leads[1]).all() and (leads[2] < leads[1]).mean() > 0.8
 
 
 def test_likelihood_ratios_of_weak_evidence_are_calibrated() -> None:
@@ -93,8 +107,10 @@ def test_what_scores_mean_is_learned_from_the_fold_that_features_were_not_traine
     honest, parts, _ = fit_expert(flattered, SOURCES, asked=2)
     rows = (data.folds == 2) & np.array([is_source(label) for label in data.labels])
     scores = parts[2].tracer.scores(flattered.features[rows])
+    near = closeness(parts[2].places.squared_distances(scores))[:, 0]
+    assert honest.usual == pytest.approx(np.median(near))
     target = np.searchsorted(honest.tracer.classes, data.labels[rows])
-    best = fit_temperature(scores, target, np.ones(len(target)))
+    best = fit_temperature(scores * sharpness(near, honest.usual), target, np.ones(len(target)))
     assert abs(np.log(honest.kinds.temperature / best)) < 0.01 < abs(np.log(every.kinds.temperature / best))
     np.testing.assert_array_equal(honest.tracer.weights, every.tracer.weights)
 

@@ -1,9 +1,11 @@
 """Log-probabilities of sources from scores that are not equally sharp everywhere."""
 
+import math
+
 import numpy as np
 import pytest
 
-from fingerprint.kinds import Kinds, fit_kinds, fit_temperature
+from fingerprint.kinds import Kinds, fit_kinds, fit_temperature, sharpness
 
 
 def drawn(scores: np.ndarray, seed: int = 0) -> np.ndarray:
@@ -86,3 +88,24 @@ def test_a_source_that_is_left_out_takes_its_kind_with_it() -> None:
                 change = every[:, places] - before
                 np.testing.assert_allclose(change - change[:, :1], 0, atol=1e-12)
     assert len(kinds.without(1).temperatures) == 2 and len(kinds.without(0).temperatures) == 3
+
+
+def test_scores_say_less_the_farther_a_picture_lies() -> None:
+    factors = sharpness(np.array([0.0, 5.0, 10.0, 20.0, 30.0]), 10.0)
+    np.testing.assert_allclose(factors[:, 0], [1, 1, 1, 1 / 4, 1 / 9])
+    assert (sharpness(np.array([1e3]), math.inf) == 1).all()  # of references that know no usual distance
+
+
+def test_scores_of_what_scatters_more_are_log_likelihoods_again() -> None:
+    rng = np.random.default_rng(0)
+    centres = rng.normal(0, 0.35, (6, 40))
+    target, scatter = rng.integers(0, 6, 8_000), rng.uniform(1, 2.5, 8_000)
+    x = centres[target] + scatter[:, None] * rng.normal(size=(8_000, 40))
+    squared = np.square(x[:, None] - centres).sum(axis=2)
+    scores, near = -squared / 2, np.sqrt(squared.min(axis=1))
+    usual = float(np.median(near[scatter < 1.1]))
+    for kept in (scatter < 1.1, scatter > 2):
+        sharp = scores[kept] * sharpness(near[kept], usual)
+        assert fit_temperature(sharp, target[kept], np.full(kept.sum(), 1 / kept.sum())) == pytest.approx(1, abs=0.2)
+    plain = scores[scatter > 2]
+    assert fit_temperature(plain, target[scatter > 2], np.full(len(plain), 1 / len(plain))) < 0.3

@@ -61,7 +61,7 @@ def test_what_is_saved_is_loaded(folder: Path) -> None:
         np.testing.assert_array_equal(loaded.routers[mode].weights, saved.routers[mode].weights)  # a power of two
     for key in saved.experts:
         before, after = saved.experts[key], loaded.experts[key]
-        assert after.detection_temperature == before.detection_temperature
+        assert (after.detection_temperature, after.usual) == (before.detection_temperature, before.usual)
         for name, value in vars(before.kinds).items():
             np.testing.assert_array_equal(getattr(after.kinds, name), value)
         assert (after.size_margin, after.support, after.sources) == (before.size_margin, before.support, before.sources)
@@ -84,6 +84,18 @@ def test_references_of_earlier_formats_are_refused(tmp_path: Path, number: int) 
     _edit(tmp_path, lambda about: about.update(format=number))
     with pytest.raises(ReferenceError, match="fit it again with this version"):
         load(tmp_path)
+
+
+def test_in_a_reference_of_the_format_before_every_score_is_as_sharp(tmp_path: Path) -> None:
+    save(small(), tmp_path)
+
+    def aged(about: dict) -> None:
+        about["format"] = 6
+        for expert in about["experts"].values():
+            del expert["usual"]
+
+    _edit(tmp_path, aged)
+    assert load(tmp_path).experts[KEY].usual == math.inf
 
 
 def test_rounded_weights_are_kept_exactly_in_a_byte_each(tmp_path: Path) -> None:

@@ -243,6 +243,7 @@ class Model(NamedTuple):
         detection: (3,) slopes and offset.
         tracer: weights (d, k2) and offsets (k2,).
         kinds: what makes log-probabilities of the tracer's scores.
+        usual: distance to the nearest source beyond which scores are less sharp.
         middle: (k2,) scores of the point midway between all sources.
         whitener: (k2, j).
         centres: (k2, j), places relative to that point.
@@ -257,6 +258,7 @@ class Model(NamedTuple):
     detection: jax.Array
     tracer: tuple[jax.Array, jax.Array]
     kinds: "Sharpness"
+    usual: jax.Array
     middle: jax.Array
     whitener: jax.Array
     centres: jax.Array
@@ -321,6 +323,7 @@ def model_of(reference: Reference, condition: str) -> Model:
         detection=_contrast(expert.detection, "upscaled"),
         tracer=_linear(expert.tracer, 1.0),
         kinds=_sharpness(expert.kinds),
+        usual=jnp.asarray(expert.usual, jnp.float32),
         middle=jnp.asarray(places.origin, jnp.float32),
         whitener=jnp.asarray(places.whitener, jnp.float32),
         centres=jnp.asarray(places.centres, jnp.float32),
@@ -377,7 +380,7 @@ def tell(model: Model, vector: Float[Array, " d"]) -> Told:
     return Told(
         upscaled=model.detection[0] * (made - not_made) + model.detection[1] * jax.nn.relu(match) + model.detection[2],
         known=known,
-        log_sources=_log_sources(model.kinds, trace),
+        log_sources=_log_sources(model.kinds, trace * jnp.square(jnp.minimum(1.0, model.usual / far))),
         routed=jax.nn.log_softmax(routes)[model.condition],
     )
 
