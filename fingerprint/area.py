@@ -7,16 +7,14 @@ of several sizes are cut out of what they made. Evidence adds up over tiles, so 
 import hashlib
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
-from PIL import Image
 
 import datasets
 from datasets import Evidence
 from fingerprint.attributor import Attributor
 from fingerprint.evaluate import ORIGINAL, POSTS, Answer, Writer, asked, summarise, write_png
-from fingerprint.render import KERNELS, imported_sources
+from fingerprint.render import KERNELS, enlarger, imported_sources, keep
 
 SIDES = (96, 128, 192, 256, 320)
 """Sides of square crops, in pixels; the whole photograph comes after them."""
@@ -55,27 +53,13 @@ def maker(source: str) -> Maker:
     """
     if source == ORIGINAL:
         return lambda pixels: datasets.crop_to_multiple(pixels, _FRAME)
-    if source in KERNELS:
-        kernel, scale = KERNELS[source]
-
-        def enlarge(small: np.ndarray) -> np.ndarray:
-            return datasets.resize(small, (small.shape[0] * scale, small.shape[1] * scale), kernel)
-    else:
-        network = _network(source)
-        scale, enlarge = network.scale, network.upscale
+    scale, enlarge = enlarger(source)
 
     def make(pixels: np.ndarray) -> np.ndarray:
         high = datasets.crop_to_multiple(pixels, scale)
         return datasets.crop_to_multiple(enlarge(np.ascontiguousarray(datasets.downscale(high, scale))), _FRAME)
 
     return make
-
-
-def _network(source: str) -> Any:
-    import model_zoo
-    from model_zoo.imports import load_published
-
-    return load_published(source) if group_of(source) == "imported" else model_zoo.load(source)
 
 
 def render_whole(source: str, photographs: Sequence[Path], root: Path) -> list[Path]:
@@ -99,9 +83,7 @@ def render_whole(source: str, photographs: Sequence[Path], root: Path) -> list[P
     if missing:
         make = maker(source)
         for photograph, path in missing:
-            partial = path.with_suffix(".partial")
-            Image.fromarray(make(datasets.read_evidence(photograph).pixels)).save(partial, "WEBP", lossless=True)
-            partial.replace(path)
+            keep(make(datasets.read_evidence(photograph).pixels), path)
     return made
 
 

@@ -11,9 +11,9 @@ from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
-from PIL import Image
 
 import datasets
+from fingerprint.render import keep
 from fingerprint.samples import ORIGINAL
 
 SIDES = (96, 128, 192, 256)
@@ -174,9 +174,7 @@ def upscaled(path: Path, network: str, work: Path) -> np.ndarray:
         loaded = _network(network)
         made = loaded.upscale(np.ascontiguousarray(datasets.downscale(_cut(path), loaded.scale)))
         kept.parent.mkdir(parents=True, exist_ok=True)
-        partial = kept.with_suffix(".partial")
-        Image.fromarray(made).save(partial, "WEBP", lossless=True)
-        partial.replace(kept)
+        keep(made, kept)
     return _pixels(kept)
 
 

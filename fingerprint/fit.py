@@ -94,15 +94,14 @@ def default_samples(
             samples += source_samples(folder, "original:scan", copies=1)
         elif name not in without:
             samples += source_samples(folder, name)
-    for manifest in model_zoo.list_networks(model_zoo.SHIPPED):
-        if manifest.name not in without:
-            count = ZOO_PHOTOGRAPHS if manifest.name.startswith(ZOO) else None
-            copies = 1 if manifest.name.startswith(ZOO) else 2
-            folder = render_source(manifest.name, "train", renders, count, step=step)
-            samples += source_samples(folder, manifest.name, copies)
+    ours = [manifest.name for manifest in model_zoo.list_networks(model_zoo.SHIPPED)]
+    for name in ours:
+        if name not in without:
+            count = ZOO_PHOTOGRAPHS if name.startswith(ZOO) else None
+            copies = 1 if name.startswith(ZOO) else 2
+            samples += source_samples(render_source(name, "train", renders, count, step=step), name, copies)
     for folder in extra:
         samples += source_samples(folder, folder.name)
-    ours = [manifest.name for manifest in model_zoo.list_networks(model_zoo.SHIPPED)]
     for name in sorted({*KERNELS, *imported_sources(), *ours} & known_sources().keys() - set(without)):
         each = ZOO_NATIVES if name.startswith(ZOO) else NATIVES
         samples += native_samples(render_native(name, renders, each, step=step), name)

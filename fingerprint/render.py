@@ -66,10 +66,15 @@ def render_source(
         made = network.upscale(np.ascontiguousarray(datasets.downscale(high, network.scale)))
         border = borders.get((split, path.stem))
         top, left = (border.top, border.left) if border else ((n - SIDE) // 48 * 24 for n in made.shape[:2])
-        partial = folder / f"{path.stem}.partial"
-        Image.fromarray(made[top : top + SIDE, left : left + SIDE]).save(partial, "WEBP", lossless=True)
-        partial.replace(folder / f"{path.stem}.webp")
+        keep(made[top : top + SIDE, left : left + SIDE], folder / f"{path.stem}.webp")
     return folder
+
+
+def keep(pixels: np.ndarray, path: Path) -> None:
+    """Write (H, W, 3) uint8 pixels as lossless WebP, whole or not at all."""
+    partial = path.with_suffix(".partial")
+    Image.fromarray(pixels).save(partial, "WEBP", lossless=True)
+    partial.replace(path)
 
 
 def imported_sources() -> tuple[str, ...]:
@@ -126,18 +131,24 @@ def render_native(
                 continue
             if enlarge is None:
                 step(f"photographs as they are by {name}")
-                scale, enlarge = _enlarger(name)
+                scale, enlarge = enlarger(name)
             pixels, side = datasets.read_evidence(path).pixels, (SIDE + 2 * MARGIN) // scale
             top, left = ((n - side) // 2 for n in pixels.shape[:2])
             picture = enlarge(np.ascontiguousarray(pixels[top : top + side, left : left + side]))
-            partial = target.with_suffix(".partial")
-            cut = picture[MARGIN : MARGIN + SIDE, MARGIN : MARGIN + SIDE]
-            Image.fromarray(cut).save(partial, "WEBP", lossless=True)
-            partial.replace(target)
+            keep(picture[MARGIN : MARGIN + SIDE, MARGIN : MARGIN + SIDE], target)
     return made
 
 
-def _enlarger(name: str) -> tuple[int, Callable[[np.ndarray], np.ndarray]]:
+def enlarger(name: str) -> tuple[int, Callable[[np.ndarray], np.ndarray]]:
+    """Return a source's scale, and what enlarges (H, W, 3) uint8 pixels by it.
+
+    Args:
+        name: one of `KERNELS`, a published network whose weights are in the data folder, or one of the zoo.
+
+    Raises:
+        ValueError: no such source.
+        DataMissingError: the data folder holds no weights.
+    """
     import model_zoo
     from model_zoo.imports import load_published
 

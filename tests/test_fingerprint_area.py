@@ -8,8 +8,9 @@ import pytest
 from fingerprint_fakes import saved_reference, texture, written
 
 import datasets
-from fingerprint import Attributor, area
+from fingerprint import Attributor, area, render
 from fingerprint.area import KERNELS, ZOO, area_curves, group_of, imported_sources, maker, render_whole
+from model_zoo import imports
 
 SCALES = {"original": 1, "bicubic-x2-pil": 2, "imported-x3": 3}
 
@@ -21,8 +22,9 @@ def twice(pixels: np.ndarray) -> np.ndarray:
 @pytest.fixture
 def world(monkeypatch: pytest.MonkeyPatch) -> None:
     """One imported network, of scale 3."""
-    monkeypatch.setattr(area, "imported_sources", lambda: ("imported-x3",))
-    monkeypatch.setattr(area, "_network", lambda source: SimpleNamespace(scale=3, upscale=twice))
+    for module in (area, render):
+        monkeypatch.setattr(module, "imported_sources", lambda: ("imported-x3",))
+    monkeypatch.setattr(imports, "load_published", lambda source: SimpleNamespace(scale=3, upscale=twice))
 
 
 @pytest.mark.usefixtures("world")

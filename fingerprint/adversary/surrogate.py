@@ -380,7 +380,7 @@ def tell(model: Model, vector: Float[Array, " d"]) -> Told:
     return Told(
         upscaled=model.detection[0] * (made - not_made) + model.detection[1] * jax.nn.relu(match) + model.detection[2],
         known=known,
-        log_sources=_log_sources(model.kinds, trace * jnp.square(jnp.minimum(1.0, model.usual / far))),
+        log_sources=_log_sources(model.kinds, trace * jnp.square(jnp.minimum(far, model.usual) / far)),
         routed=jax.nn.log_softmax(routes)[model.condition],
     )
 

@@ -14,10 +14,9 @@ from pathlib import Path
 import jax
 import jax.numpy as jnp
 import numpy as np
-from PIL import Image
 
 import datasets
-from fingerprint.render import MULTIPLE, SIDE
+from fingerprint.render import MULTIPLE, SIDE, keep
 from model_zoo.network import Network
 
 RELATIVE = "relative-"
@@ -84,9 +83,7 @@ def render_relatives(root: Path, step: Callable[[str], None] = lambda _: None) -
             network = network or load_published(parent)
             relative = disturbed(network, number)
             for path in missing:
-                partial = folder / "train" / f"{path.stem}.partial"
-                Image.fromarray(_enlarged(relative, path)).save(partial, "WEBP", lossless=True)
-                partial.replace(folder / "train" / f"{path.stem}.webp")
+                keep(_enlarged(relative, path), folder / "train" / f"{path.stem}.webp")
     return folders
 
 
