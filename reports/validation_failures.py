@@ -14,9 +14,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 import datasets
-from fingerprint.area import KERNELS, ZOO
+from fingerprint.area import ZOO
 from fingerprint.attributor import ACCUSATIONS
 from fingerprint.evaluate import ORIGINAL
+from fingerprint.render import KERNELS
 from fingerprint.result import Result
 from fingerprint.stress_kinds import KINDS, Strength
 from spectra import to_uint8

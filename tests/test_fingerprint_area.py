@@ -9,7 +9,8 @@ from fingerprint_fakes import saved_reference, texture, written
 
 import datasets
 from fingerprint import Attributor, area, render
-from fingerprint.area import KERNELS, ZOO, area_curves, group_of, imported_sources, maker, render_whole
+from fingerprint.area import ZOO, area_curves, group_of, maker, render_whole
+from fingerprint.render import KERNELS, imported_sources
 from model_zoo import imports
 
 SCALES = {"original": 1, "bicubic-x2-pil": 2, "imported-x3": 3}

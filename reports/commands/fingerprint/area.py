@@ -121,8 +121,9 @@ def _rendered(
 
 def _sources(given: Sequence[str] | None, enrolled: Sequence[str]) -> tuple[str, ...]:
     """Check names of sources; by default all that can be made here and that the reference knows."""
-    from fingerprint.area import KERNELS, ZOO, imported_sources
+    from fingerprint.area import ZOO
     from fingerprint.evaluate import ORIGINAL
+    from fingerprint.render import KERNELS, imported_sources
     from model_zoo import list_networks
 
     if given is None:

@@ -1,6 +1,8 @@
 """`whorl fingerprint render`."""
 
-from collections.abc import Sequence
+import fnmatch
+from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 
 from reports.commandline import ANSWERED, Parser, emit, positive_int
@@ -19,29 +21,39 @@ def main(argv: Sequence[str], prog: str) -> int:
     """
     options = _parser(prog).parse_args(argv)
     make_room("DIR", options.folder)
-    from fingerprint.render import KERNELS, imported_sources, render_native, render_source
+    from fingerprint.render import render_native, render_source
     from reports.zoo_networks import choose
 
+    made: dict[str, Callable[[], object]] = {}
     if options.as_they_are:
-        others = {*KERNELS, *imported_sources()}
-        names = [name for name in options.networks if name in others]
-        ours = [name for name in options.networks if name not in others]
-        names += [network.manifest.name for network in (choose(ours) if ours else ())]
-        with Counter(len(names)) as bar:
-            for name in names:
-                bar.say(name)
-                render_native(name, options.folder, options.count or 20, options.split)
-                bar.advance(1)
-        emit(f"{options.folder}: {len(names)} sources")
-        return ANSWERED
-    networks = choose(options.networks)
-    with Counter(len(networks)) as bar:
-        for known in networks:
-            bar.say(known.manifest.name)
-            render_source(known.manifest.name, options.split, options.folder, options.count, known.source)
+        count = options.count or 20
+        for name in _sources(options.networks):
+            made[name] = partial(render_native, name, options.folder, count, options.split)
+    else:
+        for known in choose(options.networks):
+            arguments = (known.manifest.name, options.split, options.folder, options.count, known.source)
+            made[known.manifest.name] = partial(render_source, *arguments)
+    with Counter(len(made)) as bar:
+        for name, make in made.items():
+            bar.say(name)
+            make()
             bar.advance(1)
-    emit(f"{options.folder}: {len(networks)} networks")
+    emit(f"{options.folder}: {len(made)} {'sources' if options.as_they_are else 'networks'}")
     return ANSWERED
+
+
+def _sources(patterns: Sequence[str]) -> list[str]:
+    """Find the kernels, published networks with weights, and networks of the zoo that names or patterns mean."""
+    from fingerprint.render import KERNELS, imported_sources
+    from model_zoo import list_networks
+    from reports.zoo_networks import choose
+
+    listed = (*KERNELS, *imported_sources(), *(network.name for network in list_networks()))
+    names: list[str] = []
+    for pattern in patterns:
+        fitting = fnmatch.filter(listed, pattern)
+        names += fitting or [network.manifest.name for network in choose([pattern])]
+    return list(dict.fromkeys(names))
 
 
 def _parser(prog: str) -> Parser:
