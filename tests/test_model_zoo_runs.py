@@ -8,7 +8,6 @@ import pytest
 from PIL import Image
 from safetensors.numpy import save_file
 
-import model_zoo
 from model_zoo import runs
 from model_zoo.config import TrainConfig
 from model_zoo.evaluation import bicubic, set5_psnr
@@ -222,10 +221,3 @@ class TestPsnr:
     def test_of_bicubic_on_set5_is_the_published_one(self, data_root):
         assert set5_psnr(bicubic(2), 2)["matlab"] == pytest.approx(33.67, abs=0.01)
         assert set5_psnr(bicubic(4), 4)["matlab"] == pytest.approx(28.43, abs=0.01)
-
-
-def test_the_package_gives_its_names_late():
-    assert set(model_zoo.__all__) == set(dir(model_zoo))
-    assert all(getattr(model_zoo, name) is not None for name in model_zoo.__all__)
-    with pytest.raises(AttributeError, match="no attribute 'nothing'"):
-        _ = model_zoo.nothing

@@ -29,10 +29,26 @@ def test_nobody_else_provides_our_packages() -> None:
         assert set(owners.get(package, ["whorl"])) == {"whorl"}, f"{package} is also installed by another distribution"
 
 
-@pytest.mark.parametrize("package", ["datasets", "model_zoo", "spectra", "fingerprint"])
+LATE = ["datasets", "model_zoo", "model_zoo.losses", "spectra", "fingerprint"]
+
+
+@pytest.mark.parametrize("package", LATE)
+def test_a_package_gives_its_names_when_they_are_asked_for(package: str) -> None:
+    module = importlib.import_module(package)
+    assert module.__all__ and set(module.__all__) == set(dir(module))
+    assert all(getattr(module, name) is not None for name in module.__all__)
+    with pytest.raises(AttributeError, match="nonsense"):
+        getattr(module, "nonsense")  # noqa: B009
+    program = f"import sys, {package}; print(not {{'numpy', 'jax', 'PIL'}} & set(sys.modules))"
+    assert (
+        subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True).stdout == "True\n"
+    )
+
+
+@pytest.mark.parametrize("package", LATE)
 def test_no_public_name_is_that_of_a_module(package: str, repository: Path) -> None:
     # Importing the module would put it in the name's place.
-    modules = {path.stem for path in (repository / package).iterdir()}
+    modules = {path.stem for path in (repository / package.replace(".", "/")).iterdir()}
     assert not modules & set(importlib.import_module(package).__all__)
 
 

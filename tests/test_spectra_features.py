@@ -9,7 +9,6 @@ import numpy as np
 import pytest
 from scipy import ndimage
 
-import spectra
 from spectra import DIMENSIONS, TILE, TileFeatures, cooccurrences, dimension_names, luma_mask, tile_features
 from spectra.features import (
     CODES,
@@ -174,11 +173,3 @@ def test_a_grey_copy_keeps_what_depends_on_luma_alone(pixels: np.ndarray, measur
 def test_other_pictures_are_refused(shape: tuple[int, ...], kind: type) -> None:
     with pytest.raises(ValueError, match=r"pixels must be \(H, W, 3\) uint8, got \(96"):
         tile_features(np.zeros(shape, kind))
-
-
-def test_every_public_name_can_be_loaded() -> None:
-    for name in spectra.__all__:
-        assert getattr(spectra, name) is not None
-    assert set(spectra.__all__) == set(dir(spectra))
-    with pytest.raises(AttributeError, match="no attribute 'magic'"):
-        spectra.magic  # noqa: B018
