@@ -1,15 +1,25 @@
-"""Steps of gradient descent that trainings here share: Muon with a rate that rises, stays and falls, and mean weights.
+"""What trainings here share: Muon with a rate that rises, stays and falls, mean weights, and the loop over steps.
 
 Weights are flat dictionaries of arrays.
 """
 
-from collections.abc import Callable, Mapping
-from typing import Any, cast
+import time
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any, TypeVar, cast
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 import optax
 from optax.contrib import MuonDimensionNumbers, muon
+
+from fingerprint.drawing import ahead
+from model_zoo.checkpoints import Checkpoints
+
+S = TypeVar("S")
+B = TypeVar("B")
+F = TypeVar("F")
 
 Weights = dict[str, jax.Array]
 
@@ -84,3 +94,60 @@ def moved(
         weights = cast(Weights, optax.apply_updates(weights, updates))
     mean = {name: value + (1 - _MEAN) * (weights[name] - value) for name, value in mean.items()}
     return weights, optimized, mean
+
+
+def descend(
+    folder: Path,
+    state: S,
+    draw: Callable[[int], B],
+    take: Callable[[S, B], tuple[S, F]],
+    summarise: Callable[[Sequence[F]], tuple[float, Any]],
+    report: Callable[[int, float, tuple[float, Any]], None],
+    *,
+    steps: int,
+    every: int,
+    keep_every: int,
+    until: Callable[[], bool],
+) -> S:
+    """Take all steps of a run, or those that are left after its newest checkpoint.
+
+    Args:
+        folder: for checkpoints.
+        state: the first one, a pytree of arrays; a checkpoint's arrays lie where these do.
+        draw: gives the batch of a step's number; drawn some steps ahead, in a thread.
+        take: takes a step, and returns the new state and figures of it.
+        summarise: makes of some steps' figures the loss and whatever else is told.
+        report: told steps done, seconds, and the summary of the steps since it was last told.
+        steps: in all.
+        every: steps between reports.
+        keep_every: steps between checkpoints.
+        until: asked after each checkpoint whether to stop before the end.
+
+    Returns:
+        The state after the last step taken.
+
+    Raises:
+        FloatingPointError: the loss is not finite; no such state is kept.
+    """
+    with Checkpoints(folder) as checkpoints:
+        begun = checkpoints.latest() or 0
+        if begun:
+            state = checkpoints.load(begun, state)
+        clock, seen = time.perf_counter(), []
+        for number, batch in ahead(draw, begun, steps):
+            state, figures = take(state, batch)
+            seen.append(figures)
+            done = number + 1
+            told, kept = (done % each == 0 or done == steps for each in (every, keep_every))
+            if told or kept:
+                summary = summarise(seen)
+                if not np.isfinite(summary[0]):
+                    raise FloatingPointError(f"the loss is not finite at step {done}")
+            if told:
+                report(done, time.perf_counter() - clock, summary)
+                seen = []
+            if kept:
+                checkpoints.save(done, state)
+                if until():
+                    break
+    return state

@@ -7,8 +7,7 @@ kept in the end is a running mean of the weights.
 import dataclasses
 import functools
 import json
-import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import jax
@@ -18,11 +17,9 @@ import optax
 from optax.contrib import MuonDimensionNumbers
 
 from fingerprint import posts
-from fingerprint.descent import moved, muon_optimizer
-from fingerprint.drawing import ahead
+from fingerprint.descent import descend, moved, muon_optimizer
 from fingerprint.embedding.batches import Batch, Pool
 from fingerprint.embedding.network import Shape, Weights, initial, trained
-from model_zoo.checkpoints import Checkpoints
 
 FIRST = posts.Mixture(0.12, 0.78, 0, 0.10, 0, 0, curved=0.05, lowest=65, highest=95)
 LAST = posts.Mixture(0.12, 0.46, 0.06, 0.11, 0.17, 0.08, curved=0.1)
@@ -77,7 +74,7 @@ class EmbeddingConfig:
 
 @dataclasses.dataclass(frozen=True)
 class Progress:
-    """How a run stands: step, steps, seconds, and running means of loss, right sources, and right scales."""
+    """How a run stands; `loss`, shares of `right` sources and `scale`s are means since the last report."""
 
     step: int
     steps: int
@@ -124,32 +121,29 @@ def train(
         The state after the last step taken.
 
     Raises:
-        FloatingPointError: the loss is not finite.
+        FloatingPointError: the loss is not finite; no such state is kept.
     """
     optimizer = _optimizer(config)
     mesh = _mesh(config.batch)
     step = _spread(functools.partial(_step, config.shape, optimizer, jnp.asarray(scales, jnp.int32)), mesh)
     state = _initial(config, len(pool.names), optimizer)
-    with Checkpoints(folder) as checkpoints:
-        begun = checkpoints.latest() or 0
-        if begun:
-            state = checkpoints.load(begun, state)
-        state = jax.device_put(state, jax.sharding.NamedSharding(mesh, jax.sharding.PartitionSpec()))
-        clock, told = time.perf_counter(), None
-        for number, batch in ahead(functools.partial(_draw, config, pool), begun, config.steps):
-            state, figures = step(state, batch.tiles, batch.labels, batch.quality)
-            told = figures if told is None else told + (figures - told) * max(1 / every, 1 / (number - begun + 1))
-            done = number + 1
-            if done % every == 0 or done == config.steps:
-                loss, right, scale = (float(value) for value in told)
-                if not np.isfinite(loss):
-                    raise FloatingPointError(f"the loss is not finite at step {done}")
-                report(Progress(done, config.steps, time.perf_counter() - clock, loss, right, scale))
-            if done % keep_every == 0 or done == config.steps:
-                checkpoints.save(done, state)
-                if until():
-                    break
-    return state
+    return descend(
+        folder,
+        jax.device_put(state, jax.sharding.NamedSharding(mesh, jax.sharding.PartitionSpec())),
+        functools.partial(_draw, config, pool),
+        lambda state, batch: step(state, batch.tiles, batch.labels, batch.quality),
+        _means,
+        lambda done, seconds, means: report(Progress(done, config.steps, seconds, means[0], *means[1])),
+        steps=config.steps,
+        every=every,
+        keep_every=keep_every,
+        until=until,
+    )
+
+
+def _means(figures: Sequence[jax.Array]) -> tuple[float, tuple[float, float]]:
+    loss, right, scale = np.mean(figures, axis=0).tolist()
+    return loss, (right, scale)
 
 
 def _mesh(batch: int) -> jax.sharding.Mesh:

@@ -6,8 +6,7 @@ nearest relative; that of the mean itself in parts of a tenth of what plain enla
 
 import dataclasses
 import functools
-import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import jax
@@ -16,11 +15,9 @@ import numpy as np
 import optax
 from optax.contrib import MuonDimensionNumbers
 
-from fingerprint.descent import moved, muon_optimizer
-from fingerprint.drawing import ahead
+from fingerprint.descent import descend, moved, muon_optimizer
 from fingerprint.imitation.batches import Batch, Pool
 from fingerprint.imitation.network import Shape, Weights, common, deviations, enlarged, features, initial, luma, reduced
-from model_zoo.checkpoints import Checkpoints
 
 _WARM_UP = 100  # steps
 _EDGE = 3  # small pixels at a tile's edges that are not asked for
@@ -103,7 +100,7 @@ def train(
         The state after the last step taken.
 
     Raises:
-        FloatingPointError: the loss is not finite.
+        FloatingPointError: the loss is not finite; no such state is kept.
     """
     optimizer = _optimizer(config)
     names = config.shape.sources
@@ -112,34 +109,30 @@ def train(
     step = jax.jit(functools.partial(_step, config.shape, optimizer, weight, near), donate_argnums=0)
     weights = initial(config.shape, config.seed)
     state = State(weights, optimizer.init(weights), {name: value.copy() for name, value in weights.items()})
-    draw = functools.partial(_draw, config, pool)
-    with Checkpoints(folder) as checkpoints:
-        begun = checkpoints.latest() or 0
-        if begun:
-            state = checkpoints.load(begun, state)
-        clock, seen = time.perf_counter(), []
-        for number, batch in ahead(draw, begun, config.steps):
-            state, figures = step(state, batch.tiles, batch.targets, batch.chosen, batch.present)
-            seen.append((batch.chosen, figures))
-            done = number + 1
-            if done % every == 0 or done == config.steps:
-                mean, sources = _told(names, seen)
-                if not np.isfinite(mean):
-                    raise FloatingPointError(f"the loss is not finite at step {done}")
-                report(Progress(done, config.steps, time.perf_counter() - clock, mean, sources))
-                seen = []
-            if done % keep_every == 0 or done == config.steps:
-                checkpoints.save(done, state)
-                if until():
-                    break
-    return state
+
+    def take(state: State, batch: Batch) -> tuple[State, tuple]:
+        state, figures = step(state, batch.tiles, batch.targets, batch.chosen, batch.present)
+        return state, (batch.chosen, figures)
+
+    return descend(
+        folder,
+        state,
+        functools.partial(_draw, config, pool),
+        take,
+        functools.partial(_told, names),
+        lambda done, seconds, told: report(Progress(done, config.steps, seconds, *told)),
+        steps=config.steps,
+        every=every,
+        keep_every=keep_every,
+        until=until,
+    )
 
 
 def _draw(config: ImitationConfig, pool: Pool, number: int) -> Batch:
     return pool.batch(config.seed, number, config.batch, config.others)
 
 
-def _told(names: tuple[str, ...], seen: list) -> tuple[float, dict[str, float]]:
+def _told(names: tuple[str, ...], seen: Sequence) -> tuple[float, dict[str, float]]:
     total, count = np.zeros(len(names)), np.zeros(len(names))
     for chosen, (_, errors, present) in seen:
         total[chosen] += np.asarray(errors)
