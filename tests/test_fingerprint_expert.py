@@ -217,16 +217,34 @@ def test_thresholds_keep_what_they_promise() -> None:
 
 def test_sources_that_were_left_out_are_seldom_named() -> None:
     answers, rng = answers_of(), np.random.default_rng(1)
-    strangers = {"alpha-x2": rng.uniform(0.2, 0.9, 200), "zoo-b": rng.uniform(0.9, 1.0, 50)}
-    shares = {"alpha-x2": 1.0, "zoo-b": 0.01}.__getitem__
-    limits = choose_thresholds(answers, strangers, shares)
+    strangers = {f"a{k}": rng.uniform(0.2, 0.9, 200) for k in range(3)} | {"zoo-b": rng.uniform(0.9, 1.0, 50)}
+
+    def share(key: str) -> float:
+        return 0.01 if key == "zoo-b" else 1.0
+
+    limits = choose_thresholds(answers, strangers, share)
     assert limits.name > choose_thresholds(answers).name
-    named = {key: float((part >= limits.name).mean()) for key, part in strangers.items()}
-    share = (named["alpha-x2"] + 0.01 * named["zoo-b"]) / 1.01
-    assert 0.02 < share <= NAMED_STRANGERS and named["zoo-b"] > 0.9
-    alone = choose_thresholds(answers, {"zoo-b": strangers["zoo-b"]}, shares)
+
+    def told(limit: float) -> float:
+        weights = np.array([share(key) for key in strangers]) / 3.01
+        named = np.array([(part >= limit).mean() for part in strangers.values()])
+        return float(weights @ named + np.sqrt((weights**2 * (named - weights @ named) ** 2).sum()))
+
+    assert 0.02 < told(limits.name) <= NAMED_STRANGERS < told(limits.name - 0.01)
+    assert (strangers["zoo-b"] >= limits.name).mean() > 0.9  # it weighs next to nothing
+    alone = choose_thresholds(answers, {"zoo-b": strangers["zoo-b"]}, share)
     named_then, one_lower = ((strangers["zoo-b"] >= limit).mean() for limit in (alone.name, alone.name - 0.01))
     assert named_then <= NAMED_STRANGERS < one_lower
+
+
+def test_one_twin_among_sources_that_are_left_out_makes_naming_stricter() -> None:
+    answers, rng = answers_of(), np.random.default_rng(2)
+    alike = {f"a{k}": rng.uniform(0.2, 0.9, 100) for k in range(40)}
+    with_twin = {**alike, "twin": rng.uniform(0.5, 0.999, 100)}
+    limit = choose_thresholds(answers, with_twin).name
+    mean = np.mean([(part >= limit).mean() for part in with_twin.values()])
+    assert mean < 0.85 * NAMED_STRANGERS  # the rest is room for the next twin
+    assert limit > choose_thresholds(answers, alike).name
 
 
 def test_a_stranger_is_judged_by_what_never_saw_it() -> None:
