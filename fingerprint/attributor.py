@@ -39,6 +39,7 @@ from fingerprint.regression.store import read_regressors
 from fingerprint.result import Candidate, ImageFacts, Parameter, Priors, Result, Tool, Upscaled, Verdict
 from fingerprint.router import Route, route
 from fingerprint.sources import UNKNOWN, Source
+from fingerprint.streaks import filtered
 from spectra import TILE, TileFeatures, tile_origins, to_uint8
 
 if TYPE_CHECKING:
@@ -279,6 +280,11 @@ class Attributor:
             return "inconclusive"
         if side < SMALL_SIDE and decision.verdict in ACCUSATIONS:
             notes.append(f"small: a side of {side} pixels is below the {SMALL_SIDE} that upscaling is reported from")
+            return "inconclusive"
+        if decision.verdict in ACCUSATIONS and filtered(to_uint8(evidence.pixels)):
+            notes.append(
+                "filtered: neighbouring pixels are equal as after a median filter, outside the validated range"
+            )
             return "inconclusive"
         if decision.reason:
             notes.append(decision.reason)

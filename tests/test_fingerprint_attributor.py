@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 from awkward import make_awkward
 from fingerprint_fakes import SOURCES, reference, saved_reference, texture, written
-from PIL import Image
+from PIL import Image, ImageFilter
 from scipy.special import expit, logit
 
 from datasets import read_evidence
@@ -176,6 +176,18 @@ def test_nothing_is_said_below_the_validated_qualities(verdict: str, tmp_path: P
     assert low.verdict == "inconclusive"
     assert any(note.startswith("compressed: JPEG quality 39 is below") for note in low.image.notes)
     assert answer(judge, written(tmp_path / "b.jpg", quality=40)).verdict == verdict
+
+
+@pytest.mark.parametrize(("verdict", "said"), [("known_source", "inconclusive"), ("not_upscaled", "not_upscaled")])
+@pytest.mark.parametrize("size", [3, 5])
+def test_nobody_is_accused_after_a_median_filter(verdict: str, said: str, size: int, tmp_path: Path) -> None:
+    soft = Image.fromarray(texture(200, 200)).filter(ImageFilter.GaussianBlur(1))
+    assert answer(forced(verdict), written(tmp_path / "a.png", np.asarray(soft))).verdict == verdict
+    result = answer(
+        forced(verdict), written(tmp_path / "b.png", np.asarray(soft.filter(ImageFilter.MedianFilter(size))))
+    )
+    assert result.verdict == said
+    assert any(note.startswith("filtered: ") for note in result.image.notes) == (said == "inconclusive")
 
 
 class Noted(Mapping):

@@ -22,6 +22,7 @@ _QUALITIES = {"jpeg90": (83, 100), "jpeg75": (63, 82), "jpeg50": (40, 62)}
 _ELSEWHERE = (
     "recompressed",
     "compressed",
+    "filtered",
 )  # codes of notes: another step shows, or it is beyond what was validated
 
 
