@@ -10,12 +10,13 @@ import pytest
 from fingerprint_fakes import saved_reference, texture, written
 
 import datasets
-from fingerprint import area
+from fingerprint import area, render
 from fingerprint import sources as known
 from fingerprint import stress as battery
 from fingerprint.calibration_measures import RESAMPLES
 from fingerprint.reference import load
 from fingerprint.stress_kinds import KINDS
+from model_zoo import imports
 from reports.commands import fingerprint as command
 from reports.commands.fingerprint import calibration as calibrating
 from reports.stress_figures import draw_stress
@@ -180,12 +181,13 @@ def test_calibration_refuses_mistakes_before_any_work(folder: Path, pictures: Pa
 def world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     paths = [written(tmp_path / f"{name}.png", texture(120, 132, seed)) for seed, name in enumerate("ab")]
     monkeypatch.setattr(datasets, "bsds500", lambda split: SimpleNamespace(paths=paths))
-    monkeypatch.setattr(area, "imported_sources", lambda: ("alpha-x2", "nowhere-x2"))
+    for module in (area, render):
+        monkeypatch.setattr(module, "imported_sources", lambda: ("alpha-x2", "nowhere-x2"))
 
     def enlarged(pixels: np.ndarray) -> np.ndarray:
         return pixels.repeat(2, axis=0).repeat(2, axis=1)
 
-    monkeypatch.setattr(area, "_network", lambda source: SimpleNamespace(scale=2, upscale=enlarged))
+    monkeypatch.setattr(imports, "load_published", lambda source: SimpleNamespace(scale=2, upscale=enlarged))
 
 
 @pytest.mark.usefixtures("world")
