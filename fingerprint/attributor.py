@@ -36,6 +36,9 @@ from fingerprint.regions import FLATTEST
 from fingerprint.regression.answers import Seen, nothing, regressed
 from fingerprint.regression.regressors import Regressors
 from fingerprint.regression.store import read_regressors
+from fingerprint.resampling.detector import SHIPPED as RESAMPLING
+from fingerprint.resampling.detector import Detector, shipped_detector
+from fingerprint.resampling.opinion import Enlargement, asked, enlarged, joined, spoken_of
 from fingerprint.result import Candidate, ImageFacts, Parameter, Priors, Result, Tool, Upscaled, Verdict
 from fingerprint.router import Route, route
 from fingerprint.sources import UNKNOWN, Source
@@ -73,6 +76,7 @@ class Attributor:
         gallery_only: bool = False,
         calibrations: Calibrations | None = None,
         regressors: Regressors | None = None,
+        detector: Detector | None = None,
     ) -> None:
         """Open the reference, and a gallery if there is one.
 
@@ -85,6 +89,7 @@ class Attributor:
                 localised.
             regressors: of hyper-parameters as real numbers; by default those beside the reference's files. Without them
                 these parameters are not known.
+            detector: of plain enlargements; by default the shipped one with a folder, none with an open reference.
 
         Raises:
             ReferenceError: the reference cannot be used.
@@ -104,7 +109,9 @@ class Attributor:
             calibrations = read_calibrations(reference, self.reference.identity)
         if regressors is None and not isinstance(reference, Reference):
             regressors = read_regressors(reference)
-        self._regressors = regressors
+        if detector is None and not isinstance(reference, Reference):
+            detector = shipped_detector()
+        self._regressors, self._detector = regressors, detector
         self._opinion = None if isinstance(reference, Reference) else read_opinion(reference, self.reference.identity)
         judge = Judge(self.reference, self.priors, self._features, self._route, self._ask, self._pool.map)
         self.localiser = Localiser(judge, calibrations or {})
@@ -193,17 +200,21 @@ class Attributor:
         if self._alone and len(left) == len(self._enrolled):
             return Answer(self._nothing(evidence, notes))
         expert, scored, doubt = self.heard(evidence.pixels, mode, vector, route)
-        decision = decide(expert, scored, 0, self.reference.thresholds[mode, route.condition.name], self.priors)
+        thresholds = self.reference.thresholds[mode, route.condition.name]
+        decision = decide(expert, scored, 0, thresholds, self.priors)
         if doubt:
             decision = replace(decision, verdict="inconclusive", reason=doubt)
-        verdict = self._widened(decision, evidence, notes)
+        plain = self._plainly_enlarged(evidence, route.condition, decision)
+        told = decision if plain is None else joined(decision, plain, thresholds, self.priors)
+        verdict = self._widened(told, evidence, notes)
         found = self.localiser.regions(evidence.pixels, evidence.jpeg_quality, features, mode, route, everywhere)
         mixed = found is not None and bool(found.found)
         if found and mixed:
             verdict = verdict_with_regions(verdict, found)
             notes.append(regions_note(found))
         parameters = _parameters(expert, scored, decision, verdict, self.reference.sources)
-        shares = dict(zip(scored.sources, decision.sources.tolist(), strict=True))
+        parameters = parameters if plain is None else spoken_of(parameters, plain)
+        shares = dict(zip(scored.sources, told.sources.tolist(), strict=True))
         side = min(evidence.width, evidence.height)
         loss = parameters["loss"].value
         seen = Seen(pooled, mode, route.condition.name, verdict, loss, shares, evidence.jpeg_quality, side)
@@ -212,13 +223,21 @@ class Attributor:
         result = Result(
             image=_facts(evidence, notes),
             verdict=verdict,
-            candidates=_candidates(scored.sources, decision),
-            upscaled=Upscaled(_down(decision.upscaled), _log10(decision.log_lr_upscaled)),
+            candidates=_candidates(scored.sources, told),
+            upscaled=Upscaled(_down(told.upscaled), _log10(told.log_lr_upscaled)),
             parameters=parameters | added,
             tool=self.tool,
             regions=found,
         )
-        return Answer(result, scored, decision)
+        return Answer(result, scored, told)
+
+    def _plainly_enlarged(self, evidence: Evidence, condition: Condition, decision: Decision) -> Enlargement | None:
+        """Look for an enlargement by a plain kernel where the experts name no source."""
+        small = min(evidence.width, evidence.height) < SMALL_SIDE
+        if self._detector is None or small or not asked(decision, condition.name, evidence.jpeg_quality):
+            return None
+        plain = enlarged(self._detector, to_uint8(evidence.pixels), self.priors, self._pool)
+        return None if plain is None or (decision.unsourced and not plain.sure) else plain
 
     def heard(
         self, pixels: np.ndarray, mode: str, vector: np.ndarray, route: Route
@@ -385,6 +404,7 @@ def weights_identity(reference: Path | None = None, gallery: Path | None = None)
     folder, own = reference or SHIPPED, Path(__file__).parent
     paths = [path for path in sorted(folder.iterdir()) if path.suffix in _DATA and path.stem != "reference"]
     paths += [own / "embedding" / "embedding.safetensors", *sorted((own / "imitation").glob("*.safetensors"))]
+    paths += [RESAMPLING]
     paths += [] if gallery is None else [path for path in sorted(gallery.iterdir()) if path.suffix in _DATA]
     lines = (f"{path.name} {hashlib.sha256(path.read_bytes()).hexdigest()}\n" for path in paths)
     return "sha256:" + hashlib.sha256("".join(lines).encode()).hexdigest()

@@ -15,7 +15,7 @@ import numpy as np
 
 from datasets import Evidence
 from fingerprint.attributor import Attributor
-from fingerprint.evaluate import ORIGINAL, POSTS, asked
+from fingerprint.evaluate import ENLARGING, ORIGINAL, POSTS, asked
 from fingerprint.result import Result
 
 BINS = 15
@@ -128,7 +128,7 @@ def collect(
 
     Args:
         items: (source, photograph, file); innocents under `original`.
-        post: key of `evaluate.POSTS`.
+        post: key of `evaluate.POSTS`; where it enlarges, innocents stay as they are, since enlarged they are none.
         attributor: answers.
         advance: called with 1 for each picture.
         workers: threads; the answers do not depend on it.
@@ -142,7 +142,11 @@ def collect(
     def ask(source: str, photograph: str, evidence: Evidence) -> tuple[str, str, Weighed | None]:
         return source, photograph, weigh(attributor, evidence)
 
-    told = list(asked(items, POSTS[post], ask, advance, workers))
+    parts: dict[str, list[tuple[str, str, Path]]] = {}
+    for item in items:
+        spared = post in ENLARGING and item[0] == ORIGINAL
+        parts.setdefault("clean" if spared else post, []).append(item)
+    told = [one for name, part in parts.items() for one in asked(part, POSTS[name], ask, advance, workers)]
     there = [(source, photograph, weighed) for source, photograph, weighed in told if weighed is not None]
     if not there:
         raise ValueError(f"items must hold a picture that can be measured, got {len(told)} that cannot")

@@ -13,6 +13,8 @@ from fingerprint.expert import Expert, Scored
 from fingerprint.reference import Thresholds
 from fingerprint.result import Priors, Verdict
 
+_UNSOURCED = "source: "
+
 
 @dataclass(frozen=True)
 class Decision:
@@ -35,6 +37,11 @@ class Decision:
     unknown: float
     sources: np.ndarray
     log_lr_sources: np.ndarray
+
+    @property
+    def unsourced(self) -> bool:
+        """Whether it was upscaled, but by what cannot be told."""
+        return self.verdict == "inconclusive" and (self.reason or "").startswith(_UNSOURCED)
 
 
 def _bounded(value, count: int):
@@ -100,5 +107,5 @@ def _verdict(
         return "unknown_source", None
     order = np.argsort(-sources, kind="stable")[:2]
     pair = " and ".join(names[k] for k in order)
-    reason = f"source: upscaled, but its source cannot be told among the likeliest ({pair}) or an unknown one"
+    reason = f"{_UNSOURCED}upscaled, but its source cannot be told among the likeliest ({pair}) or an unknown one"
     return "inconclusive", reason

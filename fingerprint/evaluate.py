@@ -15,7 +15,8 @@ import numpy as np
 from PIL import Image
 
 import datasets
-from fingerprint.attributor import Attributor
+from fingerprint.attributor import ACCUSATIONS, Attributor
+from fingerprint.expert import INTERPOLATION
 from fingerprint.result import Result
 from spectra import to_uint8
 
@@ -49,6 +50,16 @@ class Answer:
         if self.result.verdict == "not_upscaled":
             return ORIGINAL
         return self.result.candidates[0].source
+
+    def accused(self, enlarged: bool = False) -> bool:
+        """Whether upscaling is said of it; of a picture that was enlarged plainly, only by a network.
+
+        Args:
+            enlarged: whether what was done to it enlarges.
+        """
+        if self.result.verdict not in ACCUSATIONS:
+            return False
+        return not enlarged or self.result.parameters["loss"].value != INTERPOLATION
 
 
 def write_png(pixels: np.ndarray, stem: Path) -> Path:
@@ -108,6 +119,8 @@ POSTS: dict[str, Writer | None] = {
     **{f"x{f}": _resized(f) for f in (0.9, 0.8, 0.75, 0.7, 0.6, 0.5, 1.25)},
     "x0.7-jpeg85": _resized(0.7, jpeg_writer(85)),
 }
+ENLARGING = ("x1.25",)
+"""After these a photograph was enlarged, and is no innocent any more."""
 
 
 def answers(
@@ -236,12 +249,13 @@ def share_of(flags: np.ndarray, groups: np.ndarray) -> dict:
     return {"share": round(float(flags.mean()), 4), "interval": interval(flags, groups), "images": len(flags)}
 
 
-def summarise(given: Sequence[Answer], scales: dict[str, int]) -> dict:
+def summarise(given: Sequence[Answer], scales: dict[str, int], enlarged: bool = False) -> dict:
     """Count one post-processing's answers.
 
     Args:
         given: answers, of any sources.
         scales: true scale of each source; `original` is 1.
+        enlarged: whether what was done to the pictures enlarges, so that originals are accused by a network alone.
 
     Returns:
         Plain numbers: top-1 accuracy, share named right and wrong, accuracy of scale (each with its interval over
@@ -257,7 +271,7 @@ def summarise(given: Sequence[Answer], scales: dict[str, int]) -> dict:
     scaled = np.array([source in scales for source in truth])
     right_scale = np.array([scales.get(a.source, -1) for a in given]) == scale
     innocent = truth == ORIGINAL
-    accused = np.isin(verdict, ("known_source", "unknown_source"))
+    accused = np.array([a.accused(enlarged) for a in given], bool)
     confusion: dict[str, dict[str, int]] = {}
     for one, other in zip(truth, told, strict=True):
         row = confusion.setdefault(str(one), {})

@@ -10,7 +10,7 @@ from tempfile import TemporaryDirectory
 import numpy as np
 
 import datasets
-from fingerprint.attributor import Attributor
+from fingerprint.attributor import ACCUSATIONS, Attributor
 from fingerprint.evaluate import share_of, write_png
 from fingerprint.expert import INTERPOLATION
 from spectra import to_uint8
@@ -66,8 +66,8 @@ def interpolated(
 
     Returns:
         Shares with intervals over photographs of what is recognised, that is of answers whose `loss` is
-        `interpolation`: `interpolated` in all, `by_kernel`, `by_factor`; `network`, those that a network is blamed
-        for; and `verdicts`.
+        `interpolation`: `interpolated` in all, `by_kernel`, `by_factor`; `said`, those of them whose verdict is that
+        they were upscaled; `network`, those that a network is blamed for; and `verdicts`.
     """
     rows = []
     with TemporaryDirectory() as room:
@@ -82,10 +82,8 @@ def interpolated(
                     advance(1)
     given = np.array([name for name, *_ in rows])
     recognised = np.array([loss == INTERPOLATION for *_, loss in rows])
-    blamed = np.array(
-        [verdict in ("known_source", "unknown_source") and loss != INTERPOLATION for *_, verdict, loss in rows]
-    )
     verdicts = [verdict for *_, verdict, _ in rows]
+    upscaled = np.array([verdict in ACCUSATIONS for verdict in verdicts])
 
     def by(column: int) -> dict[str, dict]:
         values = np.array([row[column] for row in rows])
@@ -93,7 +91,8 @@ def interpolated(
 
     return {
         "interpolated": share_of(recognised, given),
-        "network": share_of(blamed, given),
+        "said": share_of(recognised & upscaled, given),
+        "network": share_of(upscaled & ~recognised, given),
         "verdicts": {verdict: verdicts.count(verdict) for verdict in sorted(set(verdicts))},
         "by_kernel": by(1),
         "by_factor": by(2),

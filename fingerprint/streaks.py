@@ -13,6 +13,8 @@ STREAKED, REPEATED = 2.0, 10.0
 90 training photographs, 40 of cameras, and 450 training pictures of published networks is 1.6, of 90 bicubic
 enlargements 1.8. After median filters of 3 and 5 nine tenths of 180 photographs lie between 2.5 and 6.3; enlargements
 by 2 that repeat pixels lie from 12 up."""
+LINES = 0.01
+"""Share of rows and of columns that are equal to the one before, from which pixels were repeated, too."""
 _SIDE, _RANGE = 5, 16  # texture: every window around spans so many grey levels
 _BLACK, _WHITE = 5, 250  # beyond, neighbours are equal because the scale ends
 _FEW = 5  # pairs that are added to both counts
@@ -41,6 +43,12 @@ def streaks(pixels: np.ndarray) -> float:
     return float(min(ratios))
 
 
+def repeated_lines(pixels: np.ndarray) -> tuple[float, float]:
+    """Return the shares of rows and of columns of (H, W, 3) pixels that are equal to the one before."""
+    rows, columns = ((np.diff(pixels, axis=axis) == 0).all(axis=(1 - axis, 2)).mean() for axis in (0, 1))
+    return float(rows), float(columns)
+
+
 def filtered(pixels: np.ndarray) -> bool:
     """Whether (H, W, 3) uint8 pixels look filtered by ranks."""
-    return STREAKED <= streaks(pixels) < REPEATED
+    return STREAKED <= streaks(pixels) < REPEATED and min(repeated_lines(pixels)) < LINES

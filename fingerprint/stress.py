@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from fingerprint.attributor import ACCUSATIONS, Attributor
+from fingerprint.attributor import Attributor
 from fingerprint.evaluate import ORIGINAL, Answer, asked, share_of, summarise
 from fingerprint.stress_kinds import KINDS, Kind, Strength
 from fingerprint.studies import Innocents, innocent_corpora
@@ -144,12 +144,9 @@ def _one(
         return list(asked(items, strength.write, one, advance))
 
     given = answered(battery.items)
-    summary = summarise(given, battery.scales)
+    summary = summarise(given, battery.scales, strength.enlarges)
     del summary["confusion"]
     further = {corpus: answered(items) for corpus, items in battery.innocents.items()}
-    innocent = [answer for answer in given if answer.source == ORIGINAL]
-    if strength.enlarges:
-        summary["false_accusations"] = _accused(innocent, enlarged=True)
     return {
         "strength": strength.name,
         "value": strength.value,
@@ -159,16 +156,9 @@ def _one(
     }
 
 
-def _guilty(answer: Answer, enlarged: bool) -> bool:
-    """Whether an innocent is accused; an enlarged one only if a network is said to have done it."""
-    if answer.result.verdict not in ACCUSATIONS:
-        return False
-    return not enlarged or answer.result.parameters["loss"].value != "interpolation"
-
-
 def _accused(answers: Sequence[Answer], enlarged: bool) -> dict:
     return share_of(
-        np.array([_guilty(answer, enlarged) for answer in answers], bool),
+        np.array([answer.accused(enlarged) for answer in answers], bool),
         np.array([answer.photograph for answer in answers]),
     )
 
@@ -183,6 +173,6 @@ def _innocents(answers: Mapping[str, Sequence[Answer]], enlarged: bool) -> dict:
             f"{name}/{answer.photograph}"
             for name, several in answers.items()
             for answer in several
-            if _guilty(answer, enlarged)
+            if answer.accused(enlarged)
         ),
     }

@@ -12,11 +12,13 @@ import datasets
 from fingerprint.attributor import Attributor
 from fingerprint.calibration import reliability
 from fingerprint.conditions import CLEAN, Condition
-from fingerprint.evaluate import ORIGINAL, answers, summarise
-from fingerprint.expert import Expert, fit_expert, is_innocent, unlike
+from fingerprint.evaluate import ENLARGING, ORIGINAL, answers, summarise
+from fingerprint.expert import INTERPOLATION, Expert, fit_expert, is_innocent, unlike
 from fingerprint.fit import SHRINKAGE, detected_as, share, tracing_mask
 from fingerprint.likelihood_ratios import auroc, false_alarms_at, oscr
 from fingerprint.reference import Thresholds
+from fingerprint.resampling.detector import SHIPPED as RESAMPLING
+from fingerprint.resampling.detector import read_detector
 from fingerprint.result import Priors
 from fingerprint.samples import FOLDS, UNSEEN, Sample, fold_of, published_tests
 from fingerprint.sources import Source
@@ -85,11 +87,11 @@ def innocents(
         advance: called for each image.
 
     Returns:
-        For each corpus and post: images, false accusations, inconclusive ones, the same for images of at least 256x256,
-        and the accused photographs by name.
+        For each corpus and post: images, false accusations, inconclusive ones, those that look plainly enlarged (with
+        or without doubt), images of at least 256x256 and their inconclusive ones, and the accused photographs by name.
     """
     whole = Attributor(reference)
-    by_fold = [Attributor(folds / f"fold{k}") for k in range(FOLDS)] if folds else []
+    by_fold = [_without(folds, k) for k in range(FOLDS)] if folds else []
     out: dict = {}
     for corpus, items in innocent_corpora().items():
         crossed = corpus in ("camera", "lossless")
@@ -105,11 +107,19 @@ def innocents(
                 "images": len(given),
                 "false_accusations": len(guilty),
                 "inconclusive": sum(a.result.verdict == "inconclusive" for a in given),
+                "interpolated": sum(a.result.parameters["loss"].value == INTERPOLATION for a in given),
                 "large_images": len(large),
                 "large_inconclusive": sum(a.result.verdict == "inconclusive" for a in large),
                 "accused": sorted(a.photograph for a in guilty),
             }
     return out
+
+
+def _without(folds: Path, fold: int) -> Attributor:
+    """Return what answers without having seen a fold, its plain enlargements included where that was kept."""
+    folder = folds / f"fold{fold}"
+    kept = folder / RESAMPLING.name
+    return Attributor(folder, detector=read_detector(kept) if kept.exists() else None)
 
 
 def leave_out(
@@ -206,5 +216,5 @@ def evaluate_folder(
     out = {}
     for post in posts:
         step(post)
-        out[post] = summarise(list(answers(items, post, lambda _: one, advance)), scales)
+        out[post] = summarise(list(answers(items, post, lambda _: one, advance)), scales, post in ENLARGING)
     return out

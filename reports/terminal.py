@@ -10,7 +10,7 @@ from rich.text import Text
 
 from fingerprint.result import Region, RegionMap, Result
 from reports.commandline import printable
-from reports.words import UNKNOWN, log_ratio, parameter_rows, probability
+from reports.words import UNKNOWN, interpolated, log_ratio, parameter_rows, probability
 
 PIPED_WIDTH = 100
 
@@ -20,6 +20,7 @@ _SENTENCES = {
     "not_upscaled": "no sign of upscaling",
     "inconclusive": "this image allows no answer",
 }
+_INTERPOLATED = "enlarged by a plain kernel; no network is indicated"
 _STYLES = {
     "known_source": "bold magenta",
     "unknown_source": "bold yellow",
@@ -64,6 +65,8 @@ def _verdict(result: Result) -> RenderableType:
         sentence = sentence.format(source=printable(result.candidates[0].source))
     elif result.verdict == "inconclusive" and any(note.startswith("source: ") for note in result.image.notes):
         sentence = "upscaled, but its source cannot be told"
+    elif interpolated(result):
+        sentence = _INTERPOLATED
     if result.verdict == "inconclusive" and result.regions and result.regions.found:
         sentence = "only a part of this image was upscaled"
     text = Text(result.verdict.replace("_", " ").upper(), style=_STYLES[result.verdict])

@@ -22,6 +22,15 @@ LABELS = {
 IF_KNOWN = ("scale_factor", "depth", "log10_adversarial_weight", "jpeg_quality_before", "jpeg_quality_after")
 
 
+def interpolated(result: Result) -> bool:
+    """Whether a picture was enlarged by a plain kernel, not by a network, which kernel being left open.
+
+    Args:
+        result: the answer.
+    """
+    return result.verdict == "unknown_source" and result.parameters["loss"].value == "interpolation"
+
+
 def parameter_rows(result: Result) -> Iterator[tuple[str, str, str, bool]]:
     """Yield what was parsed of a network: its name, its value in words, its probability, and whether it is known.
 

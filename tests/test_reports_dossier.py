@@ -15,7 +15,7 @@ from reports_fakes import fake, picture, result_for
 
 from datasets import read_evidence
 from datasets.declared import declared
-from fingerprint.result import Candidate, Region, RegionMap, Upscaled, Verdict, result_from_json
+from fingerprint.result import Candidate, Parameter, Region, RegionMap, Upscaled, Verdict, result_from_json
 from reports.commands import attribute
 from reports.dossier.gather import render
 from reports.dossier.html import render_html
@@ -106,6 +106,14 @@ def test_an_open_source_does_not_weaken_the_finding_of_upscaling(folder):
     noted = replace(result, image=replace(result.image, notes=("source: upscaled, but not told by what",)))
     assert answer(noted).startswith("This image was upscaled; which source")
     assert "does not weaken" in limits_of(noted)[-1] and "no evidence" in limits_of(result)[-1]
+
+
+def test_plain_interpolation_speaks_for_no_network(folder):
+    result = replace(report_on(folder, "unknown_source").exhibits[0].result, regions=None)
+    kernel = replace(result, parameters=result.parameters | {"loss": Parameter("interpolation")})
+    network = replace(result, parameters=result.parameters | {"loss": Parameter("fidelity")})
+    assert "plain interpolation" in answer(kernel) and "plain interpolation" not in answer(network)
+    assert "does not exclude a network" in limits_of(kernel)[-1]
 
 
 def test_pdf_is_what_pdf_a_demands(folder):

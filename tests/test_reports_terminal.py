@@ -67,6 +67,12 @@ def test_what_is_not_known_is_said() -> None:
     assert sum("not known" in line for line in shown(nothing)) == 5
 
 
+def test_plain_interpolation_is_said_to_be_no_network() -> None:
+    result = dataclasses.replace(result_for(EVIDENCE), verdict="unknown_source")
+    kernel = dataclasses.replace(result, parameters=result.parameters | {"loss": Parameter("interpolation")})
+    assert "UNKNOWN SOURCE: enlarged by a plain kernel; no network is indicated" in "".join(shown(kernel))
+
+
 def test_a_long_path_is_not_cut() -> None:
     path = "/".join(["folder"] * 40) + "/x.png"
     lines = shown(result_for(SimpleNamespace(**{**vars(EVIDENCE), "path": path})))

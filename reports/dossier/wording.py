@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from fingerprint.result import Result
+from reports.words import interpolated
 
 MISTAKES = "a scale file has `source` (text) and `[[step]]` tables of `from` (log10, rising from 0) and `words`"
 
@@ -112,6 +113,11 @@ def answer(result: Result) -> str:
         return (
             f"This image was upscaled, and among the sources that it was compared with, {name} is the one that did it."
         )
+    if interpolated(result):
+        return (
+            "This image was enlarged by plain interpolation, as cameras, editing programs and web sites do it; nothing "
+            "speaks for a network."
+        )
     if result.verdict == "unknown_source":
         return "This image was upscaled, by a method that is none of the sources it was compared with."
     if result.verdict == "not_upscaled":
@@ -152,6 +158,11 @@ def limits_of(result: Result) -> list[str]:
             "itself no falsification of it.",
             "Networks that nobody enrolled are not compared: a network very like the one named may be mistaken for it.",
         ]
+    elif interpolated(result):
+        out.append(
+            "Plain interpolation adds no content. That it was found does not exclude a network before it, whose traces "
+            "the enlargement covered."
+        )
     elif result.verdict == "unknown_source":
         out.append(
             "That no enrolled source fits does not say that the image is synthetic: it speaks of enlarging alone."

@@ -26,6 +26,7 @@ COMMANDS = {
     "fit-agreement": ("fit_agreement", "learn what agreement with imitated sources counts beside a reference"),
     "fit-regions": ("fit_regions", "learn what a reference says on single tiles, so that parts of pictures are found"),
     "composites": ("composites", "measure what is found of patches that were upscaled"),
+    "fit-interpolation": ("fit_interpolation", "fit what recognises enlargements by plain kernels"),
     "fit-parameters": ("fit_parameters", "fit what tells hyper-parameters as real numbers with intervals"),
     "coverage": ("coverage", "measure how often these intervals hold for networks never seen"),
     "protocol": ("protocol", "run a published protocol on our networks: attribution, parsers of unseen ones, PRNU"),

@@ -37,7 +37,8 @@ def main(argv: Sequence[str], prog: str) -> int:
     if options.json:
         emit_json(report)
         return ANSWERED
-    rows = [("all", *_cells(found["interpolated"])), ("taken for a network's", *_cells(found["network"]))]
+    rows = [("all", *_cells(found["interpolated"])), ("said to be upscaled, too", *_cells(found["said"]))]
+    rows += [("taken for a network's", *_cells(found["network"]))]
     rows += [(name, *_cells(entry)) for name, entry in found["by_kernel"].items()]
     rows += [(f"x{name}", *_cells(entry)) for name, entry in found["by_factor"].items()]
     emit(table(("", "recognised", "pictures"), rows, markdown=False))
