@@ -188,7 +188,8 @@ def test_innocents_are_judged_by_references_that_never_saw_them(
 def test_each_camera_goes_to_its_own_fold(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path, used = written(tmp_path / "a.png"), []
     monkeypatch.setattr(studies, "innocent_corpora", lambda: {"camera": [("original", str(n), path) for n in range(9)]})
-    monkeypatch.setattr(studies, "Attributor", lambda place=None, **_: place)
+    monkeypatch.setattr(studies, "Attributor", lambda place=None: place)
+    monkeypatch.setattr(studies, "_without", lambda folds, fold: folds / f"fold{fold}")
 
     def noted(items: Any, post: str, attributor: Any, advance: Any) -> list[Answer]:
         used.extend(attributor(photo) for _, photo, _ in items)
