@@ -94,6 +94,8 @@ def _innocent(picture: np.ndarray, rng: np.random.Generator) -> np.ndarray:
         picture = _reduced(picture, rng)
     if rng.random() < 0.06:
         picture = _turned(picture, rng)
+    if rng.random() < 0.12:
+        picture = _smoothed(picture, rng)
     picture = _touched(picture, rng, 0.35, blur=3.0)
     if rng.random() < 0.15:
         quality = int(rng.integers(40, 99))
@@ -128,6 +130,21 @@ def _touched(picture: np.ndarray, rng: np.random.Generator, often: float, blur: 
     if kind == 2:
         return posts.noisy(picture, rng, rng.uniform(0.3, 3.0))
     return posts.curved(picture, rng, rng.uniform(0.85, 1.18))
+
+
+def _smoothed(picture: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """Take high frequencies away by a Butterworth filter, as lenses, scanners and film do: soft, yet not enlarged."""
+    from scipy.fft import irfft2, rfft2
+
+    height, width = picture.shape[:2]
+    radius = np.hypot(np.fft.fftfreq(height)[:, None], np.fft.rfftfreq(width))
+    if rng.random() < 0.4:
+        radius = np.maximum(*np.broadcast_arrays(np.abs(np.fft.fftfreq(height))[:, None], np.fft.rfftfreq(width)))
+    cut, order = rng.uniform(0.12, 0.5), np.exp(rng.uniform(0.0, np.log(20.0)))
+    passed = 1 / (1 + (radius / cut) ** (2 * order))
+    bands = np.asarray(rfft2(picture.astype(np.float32), axes=(0, 1))) * passed[..., None]
+    filtered = np.asarray(irfft2(bands, (height, width), axes=(0, 1)))
+    return np.clip(np.rint(filtered), 0, 255).astype(np.uint8)
 
 
 def _turned(picture: np.ndarray, rng: np.random.Generator) -> np.ndarray:
