@@ -16,7 +16,7 @@ from spectra import TILE, TileFeatures
 from spectra.tiles import batches
 
 GRID = 8  # pixels, of JPEG blocks
-TOGETHER = 2  # tiles that the embedding sees at a time: one program for all pictures, and little wasted on small ones
+TOGETHER = 4  # tiles that the embedding sees at a time: one program for all pictures, and little wasted on small ones
 MAX_TILES = 96  # of a picture: beyond some 900,000 pixels more of them change little and take time
 
 

@@ -10,13 +10,13 @@ from dataclasses import dataclass
 from functools import cache
 from threading import Lock
 
-import jax
 import jax.numpy as jnp
 import numpy as np
 
 from spectra.cooccurrence import SUBMODELS, count_codes, residual_maps, symmetry_map
 from spectra.cooccurrence import planes as colour_planes
 from spectra.power import FOLDED, fold, split_by_activity, window_log_power
+from spectra.programs import alone
 from spectra.residuals import median_residual
 from spectra.tiles import BATCH, MAX_TILES, TILE, batches, tile_origins
 from spectra.windows import cut_windows
@@ -99,12 +99,7 @@ def _spectra(tiles):
     return fold(jnp.concatenate([halves, others], axis=1)).reshape(count, -1), luma.std(axis=(-2, -1))
 
 
-def _alone(function):
-    """Compile for one thread: sums keep their order under any load; parallelism comes from batches side by side."""
-    return jax.jit(function, compiler_options={"xla_cpu_multi_thread_eigen": False})
-
-
-_maps_program, _counts_program, _spectra_program = _alone(residual_maps), _alone(count_codes), _alone(_spectra)
+_maps_program, _counts_program, _spectra_program = alone(residual_maps), alone(count_codes, soon=False), alone(_spectra)
 
 
 @cache

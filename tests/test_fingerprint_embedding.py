@@ -10,7 +10,7 @@ from PIL import Image
 
 from fingerprint.embedding.batches import Pool
 from fingerprint.embedding.embedder import SHIPPED, EmbeddingError, load_embedder, save_embedder
-from fingerprint.embedding.network import Shape, Stage, initial, moments, statistics, trained
+from fingerprint.embedding.network import Shape, Stage, initial, moments, prepared, statistics, trained
 from fingerprint.embedding.recipe import scale_classes, training_pool
 from fingerprint.embedding.relatives import RELATIVE, disturbed
 from fingerprint.embedding.training import FIRST, LAST, EmbeddingConfig, train
@@ -164,6 +164,17 @@ def test_a_written_embedding_says_what_the_network_says(embedder):
     np.testing.assert_allclose(
         weights["0/enter/kernel"], kernels["0/enter/kernel"], rtol=1e-3, atol=1e-7
     )  # eleven bits
+
+
+def test_transformed_kernels_say_what_plain_ones_say():
+    shape = Shape((Stage(4, 32, 1), Stage(2, 40, 1)), hidden=8, dimensions=4)
+    weights, running = initial(shape, 5)
+    ready = prepared({name: np.asarray(value) for name, value in weights.items()})
+    turned = {name for name, value in ready.items() if value.ndim == 3}
+    assert turned == {"0/enter/kernel", "0/0/a/kernel", "0/0/b/kernel", "1/0/a/kernel", "1/0/b/kernel"}
+    pictures = np.asarray(tiles(3, 96))
+    found = moments(shape, {name: jnp.asarray(value) for name, value in ready.items()}, running, pictures)
+    np.testing.assert_allclose(found, moments(shape, weights, running, pictures), rtol=1e-4, atol=1e-5)
 
 
 def test_what_is_no_embedding_is_refused_in_one_line(tmp_path, embedder):

@@ -17,7 +17,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, Num
 
-from model_zoo.convolution import convolve
+from model_zoo.convolution import convolve, winograd_filters, winograd_run
 
 Weights = dict[str, jax.Array]
 Tiles = Num[Array, "n h w 3"] | Num[np.ndarray, "n h w 3"]
@@ -25,6 +25,7 @@ Tiles = Num[Array, "n h w 3"] | Num[np.ndarray, "n h w 3"]
 
 MOMENTUM = 0.02  # of the running statistics
 _EPSILON = 1e-5
+_WIDE = 32  # channels from which minimal filtering is faster; tiles then have maps whose sides are multiples of four
 _SLICE = 8  # pictures that are convolved at a time, which keeps them in the cache (a fifth faster than 32)
 _LEAST_VARIANCE = 1e-4  # added to a map's, under the root
 _SQUARE = ((-0.25, 0.5, -0.25), (0.5, -1.0, 0.5), (-0.25, 0.5, -0.25))
@@ -135,12 +136,21 @@ class _Normaliser:
         return maps * factor.reshape(shape) + (self.weights[f"{name}/offset"] - mean * factor).reshape(shape)
 
 
+def prepared(weights: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+    """Return weights with wide 3x3 kernels transformed for minimal filtering, for `moments`: it takes half the time."""
+
+    def suits(value: np.ndarray) -> bool:
+        return value.ndim == 4 and value.shape[0] == 3 and min(value.shape[2:]) >= _WIDE
+
+    return {name: winograd_filters(value) if suits(value) else value for name, value in weights.items()}
+
+
 def moments(shape: Shape, weights: Weights, running: Weights, tiles: Tiles) -> Float[Array, "n m"]:
     """Return each tile's mean and mean square of every map: what is averaged over the tiles of a picture.
 
     Args:
         shape: of the network.
-        weights: as `initial` names them.
+        weights: as `initial` names them, or `prepared`, for which maps' sides must be multiples of four.
         running: likewise.
         tiles: sides are multiples of `shape.multiple`.
     """
@@ -162,6 +172,8 @@ def trained(shape: Shape, weights: Weights, running: Weights, tiles: Tiles) -> t
 def _moments(shape: Shape, normaliser: _Normaliser, tiles: Tiles) -> jax.Array:
     def layer(name: str, maps: jax.Array) -> jax.Array:
         kernel = normaliser.weights[f"{name}/kernel"]
+        if kernel.ndim == 3:
+            return normaliser(name, winograd_run(maps, kernel))
         if kernel.shape[0] == 1:
             return normaliser(name, maps @ kernel[0, 0])
         parts = [convolve(maps[start : start + _SLICE], kernel) for start in range(0, len(maps), _SLICE)]

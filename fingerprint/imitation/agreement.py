@@ -10,7 +10,7 @@ import hashlib
 import json
 from concurrent.futures import Executor
 from dataclasses import asdict, dataclass
-from functools import cache, cached_property
+from functools import cache, cached_property, partial
 from pathlib import Path
 
 import jax
@@ -19,6 +19,7 @@ import numpy as np
 
 from fingerprint.imitation.network import Shape, Tiles, Weights, common, deviations, enlarged, features, luma, reduced
 from model_zoo.weights import write_atomically
+from spectra.programs import alone
 
 FORMAT = 1
 EDGE = 8  # pixels of a window that are not compared: its edge is in what is seen there
@@ -66,10 +67,7 @@ class Imitator:
     @cached_property
     def _program(self):
         weights = {name: jnp.asarray(value) for name, value in self.weights.items()}
-        return jax.jit(
-            lambda windows: compared(self.shape, weights, windows),
-            compiler_options={"xla_cpu_multi_thread_eigen": False},
-        )
+        return partial(alone(partial(compared, self.shape)), weights)  # arguments compile faster than constants
 
     def sums(self, windows: np.ndarray, pool: Executor | None = None) -> Sums:
         """Compare windows of one picture.
@@ -92,7 +90,7 @@ class Imitator:
             again = enlarged(luma(reduced(windows, self.shape.scale)), self.shape.scale)
             return jnp.square((luma(windows) - again)[:, EDGE:-EDGE, EDGE:-EDGE]).mean((1, 2))
 
-        return jax.jit(errors, compiler_options={"xla_cpu_multi_thread_eigen": False})
+        return alone(errors)
 
     def plain_errors(self, windows: np.ndarray) -> np.ndarray:
         """Return (n,): mean squared difference of each window from its own reduction, plainly enlarged."""

@@ -26,6 +26,9 @@ from fingerprint.training_set import measure
 
 ASKED = tuple(condition for condition in CONDITIONS if condition.is_lossy)
 """Where statistics drown: without a lossy step experts err on one picture in fifty, and a resize moves every pixel."""
+_MILDEST = "jpeg-96"
+"""There agreement has no say: of 144 pictures of 512x512, saved at 95 and 98, 92 were right with it and 91 without,
+and it takes longer than all else."""
 SHRINKAGE = 0.4
 """On fold 0 at x2, JPEG 75, crops of 156 pixels on the lattice: 0.77 with 0.1, 0.82 with 0.3, 0.83 with 0.5."""
 _MODE = "colour"
@@ -173,7 +176,7 @@ def fit_tracer(
     crossed = cross_fit(told, labels, folds, SHRINKAGE, share)
     fitted = Fitted(crossed.folds[UNSEEN], without)
     says = {}
-    for name in names:
+    for name in (name for name in names if name != _MILDEST):
         step(f"its say at {name}")
         crops = measured[name]
         data = measure(samples, _named(name), features)
