@@ -48,10 +48,14 @@ def main(argv: Sequence[str], prog: str = "whorl bench") -> int:
         from reports.commands import bench_distillation
 
         return bench_distillation.main(argv[1:], f"{prog} distillation")
+    if argv and argv[0] == "page":
+        from reports.commands import bench_page
+
+        return bench_page.main(argv[1:], f"{prog} page")
     parser = Parser(
         prog=prog,
-        epilog=f"`{prog} training` measures how fast networks train, `{prog} distillation` how fast students do; both "
-        "have a --help of their own.",
+        epilog=f"`{prog} training` measures how fast networks train, `{prog} distillation` how fast students do, "
+        f"`{prog} page` how the page bears many uploads; each has a --help of its own.",
         description="Measure the speed and memory of `attribute`: every figure is the median of cold processes on "
         "pictures made for it in a temporary folder.",
     )
