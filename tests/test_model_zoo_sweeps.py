@@ -271,11 +271,12 @@ def test_shards_keep_families_together_and_share_everything_out(read):
 
 class TestShipped:
     def test_are_found_by_name(self, tmp_path, monkeypatch):
-        assert shipped_sweeps() == ["finetunes", "paper", "pisr", "reference", "smoke", "students"]
+        assert shipped_sweeps() == ["finetunes", "paper", "pisr", "reference", "smoke", "standins", "students"]
         monkeypatch.chdir(tmp_path)
         assert find_sweep("reference") == find_sweep("reference.toml")
         with pytest.raises(
-            ValueError, match="a TOML file or one of finetunes, paper, pisr, reference, smoke, students, got 'rference'"
+            ValueError,
+            match="a TOML file or one of finetunes, paper, pisr, reference, smoke, standins, students, got 'rference'",
         ):
             find_sweep("rference")
         (tmp_path / "reference.toml").write_text("")
