@@ -29,7 +29,7 @@ class Enrolled:
         photographs: how many photographs or cameras each class was fitted on.
         folds: of the cross-validation, 0 where nobody says.
         licences: of published networks: how many there are under each; empty where nobody says.
-        card: link to the reference's card, empty for none.
+        card: where this repository keeps the reference's card, empty for none.
     """
 
     groups: Mapping[str, int]
@@ -188,7 +188,7 @@ def _data(enrolled: Enrolled) -> str:
     scales = ", ".join(f"×{scale}" for scale in enrolled.scales)
     told = f"Enrolled: {sum(enrolled.groups.values())} sources ({groups}), {scales}."
     if enrolled.card:
-        told += f" The reference's [card]({enrolled.card}) lists counts, thresholds and held-out error rates."
+        told += f" The reference's card (`{enrolled.card}`) lists counts, thresholds and held-out error rates."
     counts = ""
     if enrolled.photographs:
         classes = {name: number for name, number in enrolled.photographs.items() if ":" in name or name.startswith("~")}
@@ -237,7 +237,7 @@ def _repeat(studies: Studies, command: str) -> str:
     commands = [found.command for found in studies.files if found.kind != UNREAD]
     listed = "\n".join([*dict.fromkeys(commands), command])
     return _joined(
-        "Install as the [README](../../README.md) says and let `WHORL_DATA` name the data. Arguments that were "
+        "Install as the README says and let `WHORL_DATA` name the data. Arguments that were "
         "absolute paths are named by their last part; `DIR` stands for a folder that the file does not name. The card "
         "beside the reference names the command that fitted it.",
         f"```sh\n{listed}\n```",

@@ -116,4 +116,4 @@ FAILURES = """\
 Pictures on which the tool is wrong, or says nothing. They were made when this report was made: photographs from
 scikit-image's package, enlarged by networks of our zoo or by kernels, or left as they are, then processed. A menu
 of hard cases went through the attributor; for each kind of failure the worst are shown. Shares of this menu are no
-error rates. The files in [`failures`](failures) are those that were judged: `attribute FILE` gives the same answer."""
+error rates. The files in `failures` are those that were judged: `attribute FILE` gives the same answer."""

@@ -11,14 +11,17 @@ from PIL import Image
 from test_model_zoo_networks import drawn
 
 import datasets
+from model_zoo.colour import luma_unit
 from model_zoo.distillation import METHODS, DistilConfig, distil
+from model_zoo.distillation.curves import QualityLog, privileged_psnr, read_quality
 from model_zoo.distillation.methods import METHODS as LOSSES
 from model_zoo.distillation.methods import Lesson
 from model_zoo.distillation.queries import dead_leaves
 from model_zoo.distillation.runs import privileged, read_curve, student_job, train_student
 from model_zoo.distillation.teachers import DECODER, NetworkTeacher, in_common, part
+from model_zoo.evaluation import score
 from model_zoo.functional import count_parameters, initialise
-from model_zoo.network import load
+from model_zoo.network import Network, load
 from model_zoo.registry import ARCHITECTURES
 from model_zoo.taps import apply_tapped
 
@@ -166,6 +169,46 @@ def test_a_killed_distillation_goes_on_with_the_same_bits(photographs, tmp_path)
             [{**told, "seconds": None} for told in read_curve(run.folder / name)] for run in (whole, resumed)
         )
         assert first == second and len(first) == 2
+
+
+def add_set5(folder):
+    """Puts one small picture in the place of Set5."""
+    place = folder.parents[1] / "set5"
+    place.mkdir()
+    Image.fromarray(np.random.default_rng(9).integers(0, 256, (24, 24, 3), dtype=np.uint8)).save(place / "one.png")
+
+
+def test_quality_is_told_at_checkpoints_and_after_a_kill_as_if_there_had_been_none(photographs, tmp_path):
+    add_set5(photographs)
+    config = taught("pisr")
+    whole = train_student(config, tmp_path / "whole", watch=QualityLog(config, tmp_path, privileged(config)[0]))
+    told = read_quality(tmp_path / "quality.jsonl")
+    expected = [("teacher", 2), ("teacher", 4), ("student", 2), ("student", 4)]
+    assert [(line["stage"], line["step"]) for line in told] == expected
+    final = score(Network(whole.function, whole.params).upscale, 2, datasets.set5()).psnr
+    assert told[-1]["psnr_set5"] == pytest.approx(final, abs=1e-4)
+    again = QualityLog(config, tmp_path, privileged(config)[0])
+    again("student", 4, whole.params)
+    assert read_quality(tmp_path / "quality.jsonl") == told
+
+
+def test_a_teacher_that_gives_the_truth_back_is_measured_against_the_truth(photographs):
+    add_set5(photographs)
+
+    class Oracle:
+        colour = "luma"
+
+        def look(self, params, low, high):
+            return luma_unit(high) + params["off"], None
+
+    psnr = privileged_psnr(Oracle(), {"off": jnp.float32(1 / 255)}, datasets.set5(), 2)
+    assert psnr == pytest.approx(20 * np.log10(255), abs=0.01)
+
+
+def test_without_set5_no_quality_is_told(photographs, tmp_path):
+    config = taught("none")
+    path, _ = distil(config, tmp_path / "runs")
+    assert not (path.parent / "quality.jsonl").exists() and read_quality(path.parent / "quality.jsonl") == []
 
 
 def test_a_step_kills_no_teacher(photographs, tmp_path):

@@ -17,6 +17,7 @@ from flax import nnx
 import datasets
 from model_zoo import backend
 from model_zoo.distillation.config import DistilConfig
+from model_zoo.distillation.curves import QualityLog
 from model_zoo.distillation.methods import METHODS
 from model_zoo.distillation.privileged import Encoder
 from model_zoo.distillation.queries import corpus_of
@@ -74,7 +75,7 @@ def distil(
     """Trains a student, or goes on where an earlier call was interrupted, and writes the finished files.
 
     The folder `NAME-RUNID` is as :func:`model_zoo.runs.run` makes it; what belongs to the teacher of `pisr` lies in its
-    `teacher`.
+    `teacher`, and `quality.jsonl` says how good student and teacher were at their checkpoints, where Set5 is at hand.
 
     Args:
         config: the run.
@@ -90,7 +91,14 @@ def distil(
             finite.
         OSError: if the pictures are missing or the folder cannot be written.
     """
-    student = train_student(config, root, report=report, watch=watch)
+    quality = QualityLog(config, run_folder(config, root), privileged(config)[0] if config.method == "pisr" else None)
+
+    def watched(stage: str, step: int, params: Params) -> None:
+        quality(stage, step, params)
+        if watch is not None:
+            watch(stage, step, params)
+
+    student = train_student(config, root, report=report, watch=watched)
     return export(
         config,
         student.function,

@@ -140,7 +140,7 @@ def _enrolled(options: Any, reference: "Reference") -> "Enrolled":
         reference.card.get("photographs", {}),
         reference.card.get("folds", 0),
         dict(sorted(licences.items())),
-        "../../fingerprint/reference/CARD.md" if shipped else "",
+        "fingerprint/reference/CARD.md" if shipped else "",
     )
 
 
