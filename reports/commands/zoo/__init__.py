@@ -12,6 +12,7 @@ COMMANDS = {
     "upscale": ("upscale", "enlarge a picture with one of them"),
     "train": ("train", "train a network, or go on where training was interrupted"),
     "distill": ("distill", "train a student, alone or from a teacher"),
+    "distill-study": ("distill_study", "hold students against twins that learnt alone"),
     "copyright": ("copyright", "report what a lightweight network in a full one's place keeps and spares"),
     "sweep": ("sweep", "train the networks of a grid, as far as they are missing"),
     "import": ("importing", "bring in a network that others published"),
