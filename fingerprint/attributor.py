@@ -83,7 +83,7 @@ class Attributor:
         Args:
             reference: folder of a fitted reference, or an open one; the shipped one by default.
             priors: of upscaled, and of an unknown upscaler given upscaled.
-            gallery: folder of sources that a user enrolled.
+            gallery: folder of sources that a user enrolled, or the name of a gallery that ships.
             gallery_only: whether these are the only candidates.
             calibrations: of single tiles; by default those beside the reference's files. Without them nothing is
                 localised.
@@ -401,11 +401,13 @@ def weights_identity(reference: Path | None = None, gallery: Path | None = None)
         reference: folder of a fitted reference, the shipped one by default.
         gallery: folder of sources that a user enrolled.
     """
+    from fingerprint.gallery import located
+
     folder, own = reference or SHIPPED, Path(__file__).parent
     paths = [path for path in sorted(folder.iterdir()) if path.suffix in _DATA and path.stem != "reference"]
     paths += [own / "embedding" / "embedding.safetensors", *sorted((own / "imitation").glob("*.safetensors"))]
     paths += [RESAMPLING]
-    paths += [] if gallery is None else [path for path in sorted(gallery.iterdir()) if path.suffix in _DATA]
+    paths += [] if gallery is None else [path for path in sorted(located(gallery).iterdir()) if path.suffix in _DATA]
     lines = (f"{path.name} {hashlib.sha256(path.read_bytes()).hexdigest()}\n" for path in paths)
     return "sha256:" + hashlib.sha256("".join(lines).encode()).hexdigest()
 

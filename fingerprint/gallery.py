@@ -31,6 +31,8 @@ FORMAT = 1
 LEAST, MOST = 5, 50
 """How many pictures a source is enrolled from."""
 ABOUT = "gallery.json"
+GALLERIES = Path(__file__).parent / "galleries"
+"""Galleries that ship, a folder each; their sources' networks are in `model_zoo`."""
 _NAME = re.compile(r"[a-z0-9][a-z0-9._-]*")
 _TILES = 200  # in all, at most, for each condition; at least `_EACH` for each picture
 _EACH = 4
@@ -85,17 +87,31 @@ def check_source_name(name: str) -> None:
         )
 
 
+def located(folder: Path) -> Path:
+    """Say where a gallery is.
+
+    Args:
+        folder: as a user names it.
+
+    Returns:
+        The folder; where there is none, and the name is a bare one, the gallery that ships under this name.
+    """
+    ships = GALLERIES / folder.name
+    return ships if folder == Path(folder.name) and not folder.exists() and (ships / ABOUT).exists() else folder
+
+
 def open_gallery(folder: Path, embedding: str, *, needed: bool = False) -> Gallery:
     """Read a gallery.
 
     Args:
-        folder: where it is.
+        folder: where it is, or the name of one that ships.
         embedding: identity of the reference that it is to be compared by.
         needed: whether it must hold a source.
 
     Raises:
         GalleryError: there is none, it is damaged, it belongs to another reference, or holds no source that is needed.
     """
+    folder = located(folder)
     try:
         about = json.loads((folder / ABOUT).read_text(encoding="utf-8"))
         found, version = about["embedding"], about["format"]

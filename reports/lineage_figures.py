@@ -7,12 +7,16 @@ from fingerprint.likelihood_ratios import tippett
 from reports.canvas import encoded
 from reports.study_figures import BLUE, GREEN, PURPLE, RED
 
-_TITLES = {"tuned": "tuned from a parent", "taught": "taught by a teacher"}
+_TITLES = {
+    "tuned": "tuned from its weights",
+    "copied": "copied from its pictures",
+    "taught": "taught by its features",
+}
 _COLOURS = (PURPLE, GREEN, BLUE)
 
 
 def draw_lineage(found: Mapping[str, Any], suffix: str = ".png") -> bytes:
-    """Draw Tippett plots of both kinds of descent without processing, and what is traced.
+    """Draw Tippett plots of all kinds of descent without processing, and what is traced.
 
     Args:
         found: the results file of the study.
@@ -27,7 +31,7 @@ def draw_lineage(found: Mapping[str, Any], suffix: str = ".png") -> bytes:
     kinds = found["conditions"]["clean"]
 
     def fill(figure: Any) -> None:
-        grid = figure.add_gridspec(1, 3, width_ratios=(1, 1, 1.1))
+        grid = figure.add_gridspec(1, len(kinds) + 1, width_ratios=(*[1] * len(kinds), 1.1))
         for place, (kind, counts) in enumerate(kinds.items()):
             axes = figure.add_subplot(grid[0, place])
             for colour, (count, part) in zip(_COLOURS, counts.items(), strict=True):
@@ -39,12 +43,12 @@ def draw_lineage(found: Mapping[str, Any], suffix: str = ".png") -> bytes:
             axes.set(title=_TITLES[kind], xlabel="log10 LR, held out", ylim=(0, 1))
             if place == 0:
                 axes.set_ylabel("share at or above")
-                axes.legend(frameon=False, fontsize=7, loc="lower left")
+                axes.legend(frameon=False, fontsize=7, loc="upper right")
             axes.grid(alpha=0.25)
-        _traced(figure.add_subplot(grid[0, 2]), kinds, len(found["pool"]))
+        _traced(figure.add_subplot(grid[0, len(kinds)]), kinds, len(found["pool"]))
         figure.tight_layout()
 
-    return encoded((13.0, 4.4), suffix, fill)
+    return encoded((4.2 * len(kinds) + 5.0, 4.4), suffix, fill)
 
 
 def _traced(axes: Any, kinds: Mapping[str, Any], pool: int) -> None:

@@ -150,6 +150,7 @@ def test_what_is_learned_is_read_back_as_it_was(small_study, tmp_path):
     path.write_text(json.dumps(descent_json(descent)))
     assert read_descent(path) == descent
     assert descent.kinds["tuned"][12].slope > 0
+    assert list(descent.kinds) == ["tuned", "taught"]  # nothing here was copied
     path.write_text("{}")
     with pytest.raises(ValueError, match="descent.json is not readable: KeyError"):
         read_descent(path)

@@ -1,4 +1,4 @@
-"""Whose child a network is: tuned from a parent, or taught by a teacher, told from its pictures."""
+"""Whose child a network is, told from its pictures: tuned from a parent, or taught by its pictures or features."""
 
 from fingerprint.lineage.evidence import Descent, Kind, read_descent, weigh
 from fingerprint.lineage.traces import LEAST, Upscale, standings, strengths, trace

@@ -16,7 +16,8 @@ from fingerprint.imitation.agreement import Sums
 from fingerprint.lineage.traces import standings, strengths
 
 SHIPPED = Path(__file__).parent / "descent.json"
-KINDS = ("tuned", "taught")
+KINDS = ("tuned", "copied", "taught")
+"""How a network may descend from another: begun from its weights, taught by its pictures, or by its features."""
 COUNTS = (1, 4, 12)
 """Numbers of pictures that there are models for."""
 
@@ -104,7 +105,8 @@ def read_descent(path: Path = SHIPPED) -> Descent:
     """
     try:
         found = json.loads(path.read_text(encoding="utf-8"))
-        kinds = {kind: {int(count): Kind(**model) for count, model in found["kinds"][kind].items()} for kind in KINDS}
+        kinds = {kind: {int(count): Kind(**model) for count, model in found["kinds"][kind].items()}
+                 for kind in KINDS if kind in found["kinds"]}  # fmt: skip
         return Descent(int(found["scale"]), kinds, str(found["command"]))
     except (OSError, KeyError, TypeError, ValueError) as error:
         raise ValueError(f"{path} is not readable: {type(error).__name__}: {error}; run the lineage study") from None

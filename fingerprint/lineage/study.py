@@ -1,9 +1,9 @@
 """What a copied network gives away: pictures of networks of known lineage, traced to those that they descend from.
 
-Three kinds of networks are asked about: tuned from a parent, taught by a teacher, and independent ones. Each is traced
-among one pool of candidates. A likelihood ratio for a candidate is learned from networks that have nothing to do with
-it (neither descend from it nor are asked about it), on other photographs; so what is reported holds for candidates and
-networks never seen. The unit of resampling is the network.
+Four kinds of networks are asked about: tuned from a parent, taught by a teacher's pictures (copied), taught by its
+features, and independent ones. Each is traced among one pool of candidates. A likelihood ratio for a candidate is
+learned from networks that have nothing to do with it (neither descend from it nor are asked about it), on other
+photographs; so what is reported holds for candidates and networks never seen. The unit of resampling is the network.
 """
 
 import io
@@ -39,7 +39,7 @@ class Asked:
     Attributes:
         name: of the network.
         upscale: what enlarges.
-        kind: `tuned`, `taught` or `independent`.
+        kind: one of `KINDS`, or `independent`.
         ancestor: the candidate that it descends from, "" for an independent one.
         group: what it is called in reports, such as a method of distillation.
     """
@@ -173,7 +173,7 @@ def pairs(traces: Traces, asked: Sequence[Asked], kind: str, count: int) -> Pair
     Args:
         traces: of the networks.
         asked: the networks.
-        kind: `tuned` or `taught`.
+        kind: one of `KINDS`.
         count: pictures at a time.
     """
     columns: list[tuple[int, int, float, bool, int]] = []
@@ -319,20 +319,25 @@ def study(measured: Mapping[int | None, Traces], asked: Sequence[Asked], teacher
         pool = list(traces.pool)
         ancestors = np.array([pool.index(one.ancestor) if one.ancestor else -1 for one in asked])
         part: dict[str, Any] = {}
-        for kind in KINDS:
+        for kind in _present(asked):
             part[kind] = {}
             for count in COUNTS:
                 known = pairs(traces, asked, kind, count)
                 log_ratios = held_out(known, ancestors)
-                chosen = [pool.index(name) for name in teachers] if kind == "taught" else None
+                chosen = [pool.index(name) for name in teachers] if kind != "tuned" else None
                 part[kind][str(count)] = merits(known, log_ratios, len(asked)) | {
                     "traced": traced(known, asked),
                     "traced_among_teachers": traced(known, asked, chosen) if chosen else None,
                     "log10_lr_same": [round(v, 4) for v in (log_ratios[known.descends] / np.log(10)).tolist()],
-                    "log10_lr_different": [round(v, 3) for v in (log_ratios[~known.descends] / np.log(10)).tolist()],
+                    "log10_lr_different": [round(v, 2) for v in (log_ratios[~known.descends] / np.log(10)).tolist()],
                 }
         out["clean" if quality is None else f"jpeg{quality}"] = part
     return out
+
+
+def _present(asked: Sequence[Asked]) -> list[str]:
+    """Which kinds of descent there are networks of."""
+    return [kind for kind in KINDS if any(one.kind == kind for one in asked)]
 
 
 def learn(traces: Traces, asked: Sequence[Asked], scale: int, command: str) -> Descent:
@@ -347,7 +352,7 @@ def learn(traces: Traces, asked: Sequence[Asked], scale: int, command: str) -> D
     pool = list(traces.pool)
     ancestors = np.array([pool.index(one.ancestor) if one.ancestor else -1 for one in asked])
     kinds: dict[str, dict[int, Kind]] = {}
-    for kind in KINDS:
+    for kind in _present(asked):
         kinds[kind] = {}
         for count in COUNTS:
             known = pairs(traces, asked, kind, count)

@@ -15,8 +15,9 @@ EPILOG = """\
 All pictures must come from one network, enlarged by the candidates' factor and not resized since; cropping is allowed.
 A few of our own networks are always compared beside the candidates, for what all networks share says nothing."""
 LEGEND = """\
-log10 LR: how many times (as a power of ten) likelier such pictures are if their network was tuned from the candidate,
-or taught by it, than if it was not. Learned from small networks at x{scale}: for others a guide, not a measurement."""
+log10 LR: how many times (as a power of ten) likelier such pictures are if their network was tuned from the candidate's
+weights, copied from its pictures, or taught by its features, than if it was not. Learned from small networks at
+x{scale}: for others a guide, not a measurement."""
 
 
 def main(argv: Sequence[str], prog: str) -> int:
@@ -57,10 +58,11 @@ def main(argv: Sequence[str], prog: str) -> int:
                    "candidates": [asdict(one) for one in found]})  # fmt: skip
         return ANSWERED
     rows = [
-        [one.candidate, f"{one.standing:+.1f}", *(f"{one.log10_lr[kind]:+.2f}" for kind in ("tuned", "taught"))]
+        [one.candidate, f"{one.standing:+.1f}", *(f"{one.log10_lr[kind]:+.2f}" for kind in descent.kinds)]
         for one in found
     ]
-    emit(table(("candidate", "standing", "log10 LR tuned", "log10 LR taught"), rows, markdown=False))
+    head = ("candidate", "standing", *(f"log10 LR {kind}" for kind in descent.kinds))
+    emit(table(head, rows, markdown=False))
     emit("")
     if weighed[0].candidate not in asked:
         emit(f"{weighed[0].candidate}, which was not asked about, stands higher: no candidate need be the ancestor.")
@@ -87,8 +89,8 @@ def _pictures(images: Sequence[str], prog: str) -> "list[tuple[np.ndarray, str]]
 def _parser(prog: str) -> Parser:
     parser = Parser(
         prog=prog,
-        description="Weigh whether the network that made some pictures was tuned from one of several candidates, or "
-        "taught by it, as likelihood ratios.",
+        description="Weigh whether the network that made some pictures was tuned from one of several candidates, "
+        "copied from its pictures, or taught by its features, as likelihood ratios.",
         epilog=EPILOG,
     )
     add = parser.add_argument

@@ -47,7 +47,7 @@ def main(argv: Sequence[str], prog: str) -> int:
         bar.say(f"{len(asked)} networks, {len(pool)} candidates, {len(photographs)} photographs")
         measured = measure(asked, candidates(pool), SCALE, photographs, advance=bar.advance)
         twins = {shape: told_apart(found, SCALE, photographs, threads, bar.advance) for shape, found in shapes.items()}
-    teachers = sorted({one.ancestor for one in asked if one.kind == "taught"})
+    teachers = sorted({one.ancestor for one in asked if one.kind in ("copied", "taught")})
     found = {
         "version": tool_version(), "command": command, "corpus": CORPUS, "photographs": len(photographs),
         "scale": SCALE, "pool": [known.manifest.name for known in pool], "teachers": teachers,
