@@ -196,6 +196,7 @@ def evaluate_folder(
     reference: Path | None = None,
     step: Callable[[str], None] = lambda _: None,
     advance: Callable[[int], None] = lambda _: None,
+    gallery: Path | None = None,
 ) -> dict:
     """Attribute every image below a folder of sources, after each post-processing.
 
@@ -206,13 +207,14 @@ def evaluate_folder(
         reference: folder of a reference; the shipped one by default.
         step: told what is being done.
         advance: called for each image.
+        gallery: of sources that are compared with beside the reference's.
 
     Returns:
         A summary for each post-processing.
     """
     from fingerprint.evaluate import test_items
 
-    items, one = test_items(root), Attributor(reference)
+    items, one = test_items(root), Attributor(reference, gallery=gallery)
     out = {}
     for post in posts:
         step(post)

@@ -271,12 +271,21 @@ def test_shards_keep_families_together_and_share_everything_out(read):
 
 class TestShipped:
     def test_are_found_by_name(self, tmp_path, monkeypatch):
-        assert shipped_sweeps() == ["finetunes", "paper", "pisr", "reference", "smoke", "standins", "students"]
+        assert shipped_sweeps() == [
+            "finetunes",
+            "paper",
+            "pisr",
+            "reference",
+            "released",
+            "smoke",
+            "standins",
+            "students",
+        ]
         monkeypatch.chdir(tmp_path)
         assert find_sweep("reference") == find_sweep("reference.toml")
         with pytest.raises(
             ValueError,
-            match="a TOML file or one of finetunes, paper, pisr, reference, smoke, standins, students, got 'rference'",
+            match="a TOML file or one of finetunes, paper, pisr, reference, released, smoke, standins, students, got 'rference'",
         ):
             find_sweep("rference")
         (tmp_path / "reference.toml").write_text("")
@@ -301,9 +310,12 @@ class TestShipped:
 
     def test_pisr_has_three_seeds_of_both_at_every_scale(self):
         runs = [run for run in read_sweep(find_sweep("pisr")).runs if isinstance(run, DistilConfig)]
-        assert {(run.scale, run.method, run.seed) for run in runs} == {
+        equal = [run for run in runs if run.steps == 3000]
+        assert {(run.scale, run.method, run.seed) for run in equal} == {
             (scale, method, seed) for scale in (2, 3, 4) for method in ("pisr", "none") for seed in (1, 2, 3)
         }
+        longer = [run for run in runs if run not in equal]
+        assert len(longer) == 9 and {(run.method, run.steps) for run in longer} == {("none", 6000)}
 
     def test_reference_has_what_was_asked_for(self):
         runs = read_sweep(find_sweep("reference")).runs

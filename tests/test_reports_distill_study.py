@@ -40,7 +40,7 @@ def runs(tmp_path_factory):
 def test_twins_agree_in_all_but_the_method(runs):
     (found,) = find_twins(runs)
     assert (found.taught.method, found.alone.method) == ("pisr", "none")
-    assert found.taught.name == "fsrcnn-x2-pisr-s0" and counted([found]) == 3
+    assert found.taught.name == "fsrcnn-x2-pisr-s0" and found.longer is None and counted([found]) == 3
 
 
 def test_a_folder_without_twins_says_what_to_do(tmp_path):
@@ -73,14 +73,18 @@ def test_the_study_measures_all_three_and_their_curves(runs, tmp_path, capsys):
 
 
 def test_a_table_tells_the_standard_error_of_several_seeds():
-    part = {"bicubic": 30.0, "alone": [31.0, 31.2], "taught": [31.1, 31.5], "teacher": [35.0, 36.0]}
+    part = {
+        "bicubic": 30.0, "alone": [31.0, 31.2], "longer": [31.2, 31.4], "taught": [31.1, 31.5], "teacher": [35.0, 36.0],
+        "gain": paired([0.1, 0.3]), "gain_over_longer": paired([-0.1, 0.1]),
+    }  # fmt: skip
     row = {
         "scale": 2, "architecture": "fsrcnn", "method": "output", "teacher": "imdn-x2", "seeds": [1, 2],
-        "settings": {"steps": 4000}, "benchmarks": {"b100": part | {"gain": paired([0.1, 0.3])}},
+        "settings": {"steps": 4000}, "benchmarks": {"b100": part},
     }  # fmt: skip
     line = gains_table([row], markdown=True).splitlines()[2]
     assert line == (
-        "| ×2 | fsrcnn | output, imdn-x2 | 4,000 | 2 | B100 | 30.00 | 31.10 | 31.30 | 35.50 | +0.200 ± 0.100 |"
+        "| ×2 | fsrcnn | output, imdn-x2 | 4,000 | 2 | B100 | 30.00 | 31.10 | 31.30 | 31.30 | 35.50 "
+        "| +0.200 ± 0.100 | +0.000 ± 0.100 |"
     )
 
 

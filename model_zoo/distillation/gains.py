@@ -5,7 +5,7 @@ PSNR is that of luma in dB, see `model_zoo.evaluation`.
 
 import dataclasses
 import json
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -30,19 +30,21 @@ _ALONE = {
 
 
 class Twins(NamedTuple):
-    """Two finished runs that differ in how they learnt.
+    """Finished runs that differ in how they learnt.
 
     Attributes:
         taught: with a teacher.
         alone: without.
+        longer: without, for as many steps as the taught one and its teacher together, of `pisr`; None without one.
     """
 
     taught: DistilConfig
     alone: DistilConfig
+    longer: DistilConfig | None = None
 
 
 def find_twins(root: Path) -> list[Twins]:
-    """Finds the finished students of a folder that have a twin there.
+    """Finds the finished students of a folder that have a twin there, and the twins.
 
     Args:
         root: folder of all runs.
@@ -56,7 +58,11 @@ def find_twins(root: Path) -> list[Twins]:
     runs = [run for run in map(_config, sorted(root.glob("*/run.json"))) if run is not None]
     done = [run for run in runs if finished(run, root) is not None]
     alone = {_plain(run): run for run in done if run.method == "none"}
-    twins = [Twins(run, alone[_plain(run)]) for run in done if run.method != "none" and _plain(run) in alone]
+    twins = [
+        Twins(run, alone[_plain(run)], alone.get(_plain(dataclasses.replace(run, steps=_both(run)))))
+        for run in done
+        if run.method != "none" and _plain(run) in alone
+    ]
     if not twins:
         raise ValueError(f"{root} holds no finished student with a twin that learnt alone: whorl zoo sweep pisr")
     return sorted(twins, key=lambda pair: (*_group(pair.taught), pair.taught.seed))
@@ -76,6 +82,11 @@ def _plain(run: DistilConfig) -> DistilConfig:
     return dataclasses.replace(run, name="twin", **_ALONE)
 
 
+def _both(run: DistilConfig) -> int:
+    """How many steps student and teacher take together, where the run trains both."""
+    return run.steps + (run.teacher_steps or run.steps if run.method == "pisr" else 0)
+
+
 def _group(run: DistilConfig) -> tuple[int, str, str, str, int]:
     return run.scale, run.architecture, run.method, run.teacher or "", run.steps
 
@@ -90,9 +101,10 @@ def gains(twins: Sequence[Twins], root: Path, *, advance: Callable[[], None] = l
 
     Returns:
         For each scale, architecture, method and teacher: `settings`; `seeds`; for each benchmark the PSNR of bicubic
-        enlargement, and for each seed of the student `taught`, its twin `alone`, and the `teacher` where it sees the
-        truth; `gain`, the mean of their differences and its standard error, that of paired seeds (None for one seed);
-        and `curves`, Set5's PSNR at the checkpoints of all three.
+        enlargement, and for each seed of the student `taught`, its twin `alone`, the twin that learnt `longer` (as many
+        steps as student and teacher together) and the `teacher` where it sees the truth, the last two as far as they
+        are there; `gain` and `gain_over_longer`, the mean difference and its standard error, that of paired seeds
+        (None for one seed); and `curves`, Set5's PSNR at checkpoints.
 
     Raises:
         datasets.DataMissingError: the benchmarks are not there.
@@ -119,14 +131,18 @@ def counted(twins: Iterable[Twins]) -> int:
         twins: the pairs.
     """
     found = list(twins)
-    return len({run for pair in found for run in pair}) + sum(pair.taught.method == "pisr" for pair in found)
+    return len({run for pair in found for run in pair if run is not None}) + sum(
+        pair.taught.method == "pisr" for pair in found
+    )
 
 
 def _row(
     pairs: Sequence[Twins], plain: dict[str, float], root: Path, measured: Measure, advance: Callable[[], None]
 ) -> Row:
     first = pairs[0].taught
-    taught, alone = ([measured(getattr(pair, who)) for pair in pairs] for who in Twins._fields)
+    taught, alone = ([measured(getattr(pair, who)) for pair in pairs] for who in ("taught", "alone"))
+    patient = [pair.longer for pair in pairs if pair.longer is not None]
+    longer = [measured(run) for run in patient] if len(patient) == len(pairs) else []
     teachers = []
     if first.method == "pisr":
         for pair in pairs:
@@ -147,17 +163,26 @@ def _row(
                 "bicubic": plain[name],
                 "alone": [scores[name] for scores in alone],
                 "taught": [scores[name] for scores in taught],
+                "longer": [scores[name] for scores in longer],
                 "teacher": [scores[name] for scores in teachers],
-                "gain": paired([t[name] - a[name] for t, a in zip(taught, alone, strict=True)]),
+                "gain": _gain(taught, alone, name),
+                "gain_over_longer": _gain(taught, longer, name) if longer else None,
             }
             for name in BENCHMARKS
         },
         "curves": {
             "alone": _curve([pair.alone for pair in pairs], root, "student"),
             "taught": _curve([pair.taught for pair in pairs], root, "student"),
+            "longer": _curve(patient, root, "student") if longer else [],
             "teacher": _curve([pair.taught for pair in pairs], root, "teacher"),
         },
     }
+
+
+def _gain(
+    taught: Sequence[Mapping[str, float]], others: Sequence[Mapping[str, float]], name: str
+) -> dict[str, float | None]:
+    return paired([mine[name] - theirs[name] for mine, theirs in zip(taught, others, strict=True)])
 
 
 def paired(differences: Sequence[float]) -> dict[str, float | None]:

@@ -43,7 +43,7 @@ def main(argv: Sequence[str], prog: str) -> int:
     reference = load(options.reference)
     with Counter(total) as bar:
         summaries = studies.evaluate_folder(
-            options.folder, posts, true_scales(reference), options.reference, bar.say, bar.advance
+            options.folder, posts, true_scales(reference), options.reference, bar.say, bar.advance, options.gallery
         )
     report = {**origin(reference), "command": as_called(prog, argv), "folder": options.folder.name, "posts": summaries}
     deliver(report, options.out)
@@ -62,6 +62,7 @@ def _parser(prog: str) -> Parser:
     add = parser.add_argument
     add("folder", type=Path, metavar="DIR", help="holds a folder for each source, with pictures in it or in its `test`")
     reference_option(parser)
+    add("--gallery", type=Path, metavar="DIR", help="compare with the sources of this gallery, too")
     post_option(parser, POSTS)
     out_option(parser)
     add("--json", action="store_true", help="write one JSON object instead of tables")
