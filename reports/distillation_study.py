@@ -34,8 +34,9 @@ def gains_table(groups: Sequence[Row], markdown: bool = False) -> str:
     """
     rows = [_line(row, name) for row in groups for name in row["benchmarks"]]
     told = (
-        "PSNR of luma in dB, means over seeds. Longer: alone, for as many steps as student and teacher together. Gain: "
-        "taught less alone, the mean over seeds and its standard error, paired by seed. A teacher that sees the truth is measured on luma as it comes, the others on 8-bit colours."
+        "PSNR of luma in dB, means over seeds. Longer: alone, for as many steps as student and teacher together. "
+        "Gain: taught less alone, the mean over seeds and its standard error, paired by seed. A teacher that sees the "
+        "truth is measured on luma as it comes, the others on 8-bit colours."
     )
     return f"{table(_HEAD, rows, markdown)}\n\n{told}"
 

@@ -285,7 +285,8 @@ class TestShipped:
         assert find_sweep("reference") == find_sweep("reference.toml")
         with pytest.raises(
             ValueError,
-            match="a TOML file or one of finetunes, paper, pisr, reference, released, smoke, standins, students, got 'rference'",
+            match="a TOML file or one of finetunes, paper, pisr, reference, released, smoke, standins, students, "
+            "got 'rference'",
         ):
             find_sweep("rference")
         (tmp_path / "reference.toml").write_text("")

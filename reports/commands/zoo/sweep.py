@@ -52,8 +52,8 @@ def _parser(prog: str) -> Parser:
     parser.add_argument(
         "sweep",
         metavar="FILE",
-        help="a TOML file, or a sweep that ships: reference, paper, students, finetunes, pisr, standins, released, or smoke to "
-        "try it out",
+        help="a TOML file, or a sweep that ships: reference, paper, students, finetunes, pisr, standins, released, "
+        "or smoke to try it out",
     )
     parser.add_argument("--runs", type=Path, default=Path("runs"), metavar="DIR", help="folder of all runs (runs)")
     parser.add_argument("--dry-run", action="store_true", help="show what would be trained, and train nothing")
