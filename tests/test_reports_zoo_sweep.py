@@ -234,8 +234,8 @@ def test_a_wrong_call_is_one_line_and_exit_code_2(capsys, arguments, message):
 def test_a_sweep_that_does_not_exist_is_refused():
     with pytest.raises(
         ValueError,
-        match="sweep must be a TOML file or one of finetunes, paper, pisr, reference, released, smoke, standins, students, "
-        "got 'x.toml'",
+        match="sweep must be a TOML file or one of finetunes, paper, pisr, reference, released, smoke, standins, "
+        "students, got 'x.toml'",
     ):
         main(["sweep", "x.toml"], "whorl zoo")
 
