@@ -31,7 +31,8 @@ def draw_lineage(found: Mapping[str, Any], suffix: str = ".png") -> bytes:
     kinds = found["conditions"]["clean"]
 
     def fill(figure: Any) -> None:
-        grid = figure.add_gridspec(1, len(kinds) + 1, width_ratios=(*[1] * len(kinds), 1.1))
+        grid = figure.add_gridspec(1, len(kinds), left=0.045, right=0.66, top=0.9, bottom=0.13, wspace=0.16)
+        last = figure.add_gridspec(1, 1, left=0.82, right=0.99, top=0.9, bottom=0.13)
         for place, (kind, counts) in enumerate(kinds.items()):
             axes = figure.add_subplot(grid[0, place])
             for colour, (count, part) in zip(_COLOURS, counts.items(), strict=True):
@@ -45,8 +46,7 @@ def draw_lineage(found: Mapping[str, Any], suffix: str = ".png") -> bytes:
                 axes.set_ylabel("share at or above")
                 axes.legend(frameon=False, fontsize=7, loc="upper right")
             axes.grid(alpha=0.25)
-        _traced(figure.add_subplot(grid[0, len(kinds)]), kinds, len(found["pool"]))
-        figure.tight_layout()
+        _traced(figure.add_subplot(last[0, 0]), kinds, len(found["pool"]))
 
     return encoded((4.2 * len(kinds) + 5.0, 4.4), suffix, fill)
 

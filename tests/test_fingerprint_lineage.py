@@ -10,7 +10,7 @@ import datasets
 from fingerprint.imitation.agreement import Sums
 from fingerprint.lineage import Descent, Kind, read_descent, standings, strengths, trace, weigh
 from fingerprint.lineage.evidence import COUNTS, KINDS, descent_json
-from fingerprint.lineage.study import Asked, held_out, learn, measure, merits, pairs, standings_of, traced
+from fingerprint.lineage.study import Asked, held_out, learn, measure, merits, pairs, standings_of, thinned, traced
 from fingerprint.lineage.traces import EDGE, SIDE, find_phase
 from fingerprint.lineage.twins import by_shape, relation, told_apart
 
@@ -154,6 +154,25 @@ def test_what_is_learned_is_read_back_as_it_was(small_study, tmp_path):
     path.write_text("{}")
     with pytest.raises(ValueError, match="descent.json is not readable: KeyError"):
         read_descent(path)
+
+
+def test_where_held_out_ratios_are_worth_nothing_nothing_is_said(small_study, monkeypatch):
+    traces, asked = small_study
+    monkeypatch.setattr("fingerprint.lineage.study.cllr", lambda same, different: 1.0)
+    models = learn(traces, asked, SCALE, "a command").kinds["taught"].values()
+    assert all((model.log_ratio(np.array([-9.0, 0.0, 9.0])) == 0).all() for model in models)
+
+
+def test_what_ships_tells_of_all_kinds_of_descent():
+    descent = read_descent()
+    assert tuple(descent.kinds) == KINDS and descent.scale == 4
+    assert all(model.low < 0 < model.high for kind in ("tuned", "copied") for model in descent.kinds[kind].values())
+
+
+def test_many_values_are_thinned_to_quantiles():
+    assert thinned(np.array([2.0, 1.0])) == [1.0, 2.0]
+    many = thinned(np.arange(4001.0))
+    assert len(many) == 401 and many[:2] == [0.0, 10.0] and many[-1] == 4000.0
 
 
 def test_bounds_are_no_wider_than_the_number_of_networks_supports(small_study):

@@ -43,6 +43,10 @@ class Kind:
         return np.clip(self.offset + self.slope * standing, self.low, self.high)
 
 
+SILENT = Kind(0.0, 0.0, 0.0, 0.0)
+"""Where held-out networks show that nothing can be told."""
+
+
 @dataclass(frozen=True)
 class Descent:
     """What standings are worth.

@@ -17,7 +17,7 @@ from PIL import Image
 import datasets
 from fingerprint.imitation.agreement import Sums
 from fingerprint.likelihood_ratios import auroc, cllr, cllr_min, supported_bounds
-from fingerprint.lineage.evidence import COUNTS, KINDS, Descent, Kind
+from fingerprint.lineage.evidence import COUNTS, KINDS, SILENT, Descent, Kind
 from fingerprint.lineage.traces import SIDE, Upscale, standings, strengths, trace
 from fingerprint.logistic import balanced_weights, fit_logistic
 
@@ -29,6 +29,7 @@ AROUND = 12
 QUALITIES = (None, 75)
 """JPEG qualities after the enlargement, None for none."""
 RESAMPLES = 1000
+_SHOWN = 401
 _YES, _NO = "descends", "not"
 
 
@@ -328,11 +329,17 @@ def study(measured: Mapping[int | None, Traces], asked: Sequence[Asked], teacher
                 part[kind][str(count)] = merits(known, log_ratios, len(asked)) | {
                     "traced": traced(known, asked),
                     "traced_among_teachers": traced(known, asked, chosen) if chosen else None,
-                    "log10_lr_same": [round(v, 4) for v in (log_ratios[known.descends] / np.log(10)).tolist()],
-                    "log10_lr_different": [round(v, 2) for v in (log_ratios[~known.descends] / np.log(10)).tolist()],
+                    "log10_lr_same": thinned(log_ratios[known.descends] / np.log(10)),
+                    "log10_lr_different": thinned(log_ratios[~known.descends] / np.log(10)),
                 }
         out["clean" if quality is None else f"jpeg{quality}"] = part
     return out
+
+
+def thinned(values: np.ndarray) -> list[float]:
+    """Return values for a figure: quantiles in even steps where there are more than 400 of them."""
+    many = np.quantile(values, np.linspace(0, 1, _SHOWN)) if len(values) > _SHOWN else np.sort(values)
+    return [round(float(value), 3) for value in many]
 
 
 def _present(asked: Sequence[Asked]) -> list[str]:
@@ -342,6 +349,8 @@ def _present(asked: Sequence[Asked]) -> list[str]:
 
 def learn(traces: Traces, asked: Sequence[Asked], scale: int, command: str) -> Descent:
     """Learn what standings are worth from all networks and photographs; bounds are those of held-out ratios.
+
+    Where held-out ratios cost as much as saying nothing, nothing is said: all ratios are 1.
 
     Args:
         traces: of unprocessed pictures.
@@ -357,5 +366,6 @@ def learn(traces: Traces, asked: Sequence[Asked], scale: int, command: str) -> D
         for count in COUNTS:
             known = pairs(traces, asked, kind, count)
             log_ratios = held_out(known, ancestors)
-            kinds[kind][count] = Kind(*fit_kind(known), *_bounds(known, log_ratios))
+            told = cllr(log_ratios[known.descends], log_ratios[~known.descends]) < 1
+            kinds[kind][count] = Kind(*fit_kind(known), *_bounds(known, log_ratios)) if told else SILENT
     return Descent(scale, kinds, command)
