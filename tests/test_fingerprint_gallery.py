@@ -13,8 +13,10 @@ from skimage import data
 import model_zoo
 from datasets import read_evidence
 from fingerprint import Attributor
+from fingerprint.attributor import weights_identity
 from fingerprint.expert import PARSED
-from fingerprint.gallery import GalleryError, check_source_name, enrol, open_gallery
+from fingerprint.gallery import GALLERIES, GalleryError, check_source_name, enrol, located, open_gallery
+from fingerprint.reference import load
 from fingerprint.regression.answers import ADDED
 from reports import cli
 
@@ -236,3 +238,24 @@ def test_a_gallery_that_is_not_there_or_damaged_is_one_line(gallery, pictures, t
         assert attribute(image, *arguments) == 2
         said = capfd.readouterr()
         assert said.out == "" and message in said.err and len(said.err.splitlines()) == 1
+
+
+def test_a_gallery_that_ships_is_found_by_its_name(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    ships = located(Path("students"))
+    assert ships == GALLERIES / "students" and located(Path("none-such")) == Path("none-such")
+    assert located(tmp_path / "students") == tmp_path / "students"
+    names = {network.name for network in model_zoo.list_networks(model_zoo.SHIPPED)}
+    sources = open_gallery(Path("students"), load().identity, needed=True).sources
+    assert set(sources) == {name for name in names if name.startswith("whorl-student-")} and len(sources) == 3
+    assert weights_identity(gallery=Path("students")) != weights_identity()
+    (tmp_path / "students").mkdir()
+    assert located(Path("students")) == Path("students")
+
+
+def test_a_shipped_student_is_told_from_the_networks_that_it_began_as(tmp_path, repository):
+    with Image.open(repository / "reports" / "samples" / "sample.png") as picture:
+        small = np.asarray(picture.convert("RGB").resize((240, 160), Image.Resampling.BICUBIC))
+    Image.fromarray(model_zoo.load("whorl-student-x2").upscale(small)).save(tmp_path / "student.png")
+    answer = Attributor(gallery=Path("students")).attribute(read_evidence(tmp_path / "student.png"))
+    assert answer.candidates[0].source == "whorl-student-x2" and answer.parameters["scale"].value == 2

@@ -49,7 +49,9 @@ class TestChoose:
         names = [known.manifest.name for known in gather()]
         assert [known.manifest.name for known in gather(runs)] == [*names, "fine"]
         found = choose(["fine", FOLDER, "whorl-*-x2", "whorl-edsr-x2"], runs)
-        assert [known.manifest.name for known in found] == ["fine", "whorl-edsr-x2", "whorl-fsrcnn-x2"]
+        assert [known.manifest.name for known in found] == [
+            "fine", "whorl-edsr-x2", "whorl-fsrcnn-x2", "whorl-student-x2",
+        ]  # fmt: skip
         assert found[0].run == runs / FOLDER and found[1].run is None
         assert found[0].weights_path.is_file() and found[1].weights_path.parent == SHIPPED
 
@@ -122,7 +124,7 @@ class TestShow:
             main(["show", "begun-0000000000000000", "--runs", str(runs)], "whorl zoo")
 
     def test_is_about_one_network(self):
-        with pytest.raises(ValueError, match="must stand for one network, got 'whorl-.*', which stands for 4"):
+        with pytest.raises(ValueError, match="must stand for one network, got 'whorl-.*', which stands for 7"):
             main(["show", "whorl-*"], "whorl zoo")
 
 
