@@ -40,7 +40,8 @@ def draw_trade_off(found: dict[str, Any], suffix: str = ".png") -> bytes:
                           fontsize=7, parse_math=False)  # fmt: skip
             for row in students:
                 low = min(value for value in row["retained"].values() if value is not None)
-                axes.annotate(row["name"], (row[key], low), xytext=(3, -8), textcoords="offset points", fontsize=6,
+                told = f"{row['architecture']}, {row['parameters']:,}"
+                axes.annotate(told, (row[key], low), xytext=(3, -8), textcoords="offset points", fontsize=6,
                               rotation=-30, ha="left", va="top", parse_math=False)  # fmt: skip
             axes.set(xscale="log", xlabel=label)
             axes.margins(x=0.12, y=0.25)

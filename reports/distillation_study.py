@@ -82,15 +82,16 @@ def draw_gains(groups: Sequence[Row], suffix: str = ".png") -> bytes:
 
     def fill(figure: Any) -> None:
         grid = figure.add_gridspec(2, len(groups), height_ratios=(1.5, 1))
+        told = max(groups, key=lambda row: (bool(row["curves"]["longer"]), len(row["curves"]["teacher"])))
         for place, row in enumerate(groups):
-            _draw_curves(figure.add_subplot(grid[0, place]), row, place == 0)
+            _draw_curves(figure.add_subplot(grid[0, place]), row, place == 0, row is told)
             _draw_gain(figure.add_subplot(grid[1, place]), row, place == 0)
         figure.tight_layout()
 
     return encoded((3.9 * len(groups) + 0.4, 6.4), suffix, fill)
 
 
-def _draw_curves(axes: Any, row: Row, first: bool) -> None:
+def _draw_curves(axes: Any, row: Row, first: bool, told: bool) -> None:
     """Each seed as a thin line, their mean as a thick one."""
     for who, colour, label in _SHOWN:
         curve = row["curves"][who]
@@ -107,6 +108,7 @@ def _draw_curves(axes: Any, row: Row, first: bool) -> None:
     axes.grid(alpha=0.25)
     if first:
         axes.set_ylabel("Set5, PSNR of luma in dB\n(dashed: bicubic)")
+    if told:
         axes.legend(frameon=False, fontsize=7, loc="lower right")
 
 
