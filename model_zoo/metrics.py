@@ -30,7 +30,19 @@ def psnr_luma(estimate: UInt8[np.ndarray, "h w 3"], truth: UInt8[np.ndarray, "h2
     Raises:
         ValueError: if the shapes differ or nothing is left after shaving.
     """
-    first, second = _planes(estimate, truth, shave, least=1)
+    return psnr(*_planes(estimate, truth, shave, least=1))
+
+
+def psnr(first: Float[np.ndarray, "h w"], second: Float[np.ndarray, "h w"]) -> float:
+    """Computes the peak signal-to-noise ratio of two planes.
+
+    Args:
+        first: in [0, 255].
+        second: likewise.
+
+    Returns:
+        PSNR in decibels, peak 255; infinite for identical planes.
+    """
     error = np.mean((first - second) ** 2)
     return float("inf") if error == 0 else float(10 * np.log10(255.0**2 / error))
 

@@ -232,6 +232,15 @@ class MetricsLog:
             self._report(progress)
 
 
+def read_lines(path: Path) -> list[dict[str, Any]]:
+    """Reads what a run told along the way.
+
+    Args:
+        path: its `metrics.jsonl`, or another file of one JSON object a line.
+    """
+    return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
+
+
 def _whole(line: str) -> dict | None:
     """A line's content, None if a kill cut it short."""
     try:

@@ -109,7 +109,7 @@ def _draw_curves(axes: Any, row: Row, first: bool, told: bool) -> None:
     if first:
         axes.set_ylabel("Set5, PSNR of luma in dB\n(dashed: bicubic)")
     if told:
-        axes.legend(frameon=False, fontsize=7, loc="lower right")
+        axes.legend(framealpha=1, edgecolor="none", fontsize=7, loc="lower right")
 
 
 def _draw_gain(axes: Any, row: Row, first: bool) -> None:

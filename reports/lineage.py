@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from model_zoo.distillation import DistilConfig
+from model_zoo.manifests import Manifest
 from reports.study_tables import share_cell, table, titled, value_cell
 from reports.zoo_networks import Known, gather
 
@@ -19,7 +20,6 @@ Of a candidate: whether the network that made the pictures was tuned from it, co
 features, or none of that. Ratios come from models that saw neither the candidate nor its descendants nor the
 photographs. AUROC 0.5 and a cost (Cllr) of 1 are what knowing nothing gives; intervals resample networks. Traced: how
 often the ancestor stands highest."""
-_KINDS = {"output": "copied", "feature": "taught", "vid": "taught", "pisr": "taught"}
 TWINS = "told apart by statistics of its pictures: share that score higher for their own network than for the other"
 
 
@@ -80,13 +80,22 @@ def families(runs: Path, pool: Sequence[Known]) -> tuple["list[Asked]", dict[str
             continue
         if manifest.name in names or (known.weights is None and not manifest.name.startswith(("zoo-", "whorl-"))):
             continue
-        kind = "tuned" if manifest.parent else _KINDS.get(manifest.method or "", "independent")
+        kind = _kind(manifest)
         asked.append(Asked(manifest.name, enlarger(known), kind, ancestor, _group(known)))
         if known.weights is not None and manifest.command.startswith(DistilConfig.command_words):
             students[manifest.name] = manifest.architecture
     if not any(one.kind != "independent" and one.name in students for one in asked):
         raise ValueError(f"--runs {runs} holds no students; run `whorl zoo sweep students` and `finetunes` first")
     return asked, students
+
+
+def _kind(manifest: Manifest) -> str:
+    """Return how a network descends from another; every method but the imitation of pictures looks at features."""
+    if manifest.parent:
+        return "tuned"
+    if not manifest.teacher:
+        return "independent"
+    return "copied" if manifest.method == "output" else "taught"
 
 
 def _named(ancestor: str | None, names: set[str]) -> str:

@@ -17,12 +17,13 @@ from model_zoo.distillation.curves import QualityLog, privileged_psnr, read_qual
 from model_zoo.distillation.methods import METHODS as LOSSES
 from model_zoo.distillation.methods import Lesson
 from model_zoo.distillation.queries import dead_leaves
-from model_zoo.distillation.runs import privileged, read_curve, student_job, train_student
+from model_zoo.distillation.runs import privileged, student_job, train_student
 from model_zoo.distillation.teachers import DECODER, NetworkTeacher, in_common, part
 from model_zoo.evaluation import score
 from model_zoo.functional import count_parameters, initialise
 from model_zoo.network import Network, load
 from model_zoo.registry import ARCHITECTURES
+from model_zoo.runs import read_lines
 from model_zoo.taps import apply_tapped
 
 CONFIG = DistilConfig(width=6, depth=1, steps=4, batch=2, patch=6, log_every=2, checkpoint_every=2)
@@ -166,7 +167,7 @@ def test_a_killed_distillation_goes_on_with_the_same_bits(photographs, tmp_path)
     assert same(whole.params, resumed.params)
     for name in ("metrics.jsonl", "teacher/metrics.jsonl"):
         first, second = (
-            [{**told, "seconds": None} for told in read_curve(run.folder / name)] for run in (whole, resumed)
+            [{**told, "seconds": None} for told in read_lines(run.folder / name)] for run in (whole, resumed)
         )
         assert first == second and len(first) == 2
 

@@ -5,7 +5,6 @@ interrupted.
 """
 
 import functools
-import json
 from pathlib import Path
 
 import jax
@@ -19,9 +18,11 @@ from model_zoo.colour import luma
 from model_zoo.config import canonical_json
 from model_zoo.distillation.config import DistilConfig
 from model_zoo.distillation.teachers import Teacher
-from model_zoo.evaluation import DEGRADATIONS, Upscale, pairs, score
+from model_zoo.evaluation import DEGRADATIONS, pairs, score
 from model_zoo.functional import Params, skeleton
+from model_zoo.metrics import psnr
 from model_zoo.network import Network
+from model_zoo.runs import read_lines
 from model_zoo.weights import write_atomically
 
 QUALITY = "quality.jsonl"
@@ -50,20 +51,18 @@ class QualityLog:
             step: steps taken.
             params: of the teacher, or of the student, whose method's adapters were taken away.
         """
-        upscale = Network(self._function, params).upscale if stage == "student" else None
         try:
-            with backend.using("native"):
-                psnr = self._seen(params) if upscale is None else _set5(upscale, self._scale)
+            corpus = datasets.set5()
         except datasets.DataMissingError:
             return
-        taken = {"stage": stage, "step": step, "psnr_set5": round(psnr, 4)}
+        with backend.using("native"):  # not as inside a program of many steps
+            if stage == "teacher" and self._teacher is not None:
+                found = privileged_psnr(self._teacher, params, corpus, self._scale)
+            else:
+                found = score(Network(self._function, params).upscale, self._scale, corpus).psnr
+        taken = {"stage": stage, "step": step, "psnr_set5": round(found, 4)}
         kept = [line for line in read_quality(self._path) if (line["stage"], line["step"]) != (stage, step)]
         write_atomically(self._path, "".join(canonical_json(line) + "\n" for line in [*kept, taken]).encode())
-
-    def _seen(self, params: Params) -> float:
-        """The teacher's."""
-        assert self._teacher is not None  # noqa: S101 - its stage is never told of without it
-        return privileged_psnr(self._teacher, params, datasets.set5(), self._scale)
 
 
 def read_quality(path: Path) -> list[dict]:
@@ -75,7 +74,7 @@ def read_quality(path: Path) -> list[dict]:
     Returns:
         For each checkpoint `stage`, `step` and `psnr_set5` in dB; nothing without the file.
     """
-    return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()] if path.exists() else []
+    return read_lines(path) if path.exists() else []
 
 
 def privileged_psnr(teacher: Teacher, params: Params, corpus: datasets.Corpus, scale: int) -> float:
@@ -100,8 +99,7 @@ def privileged_psnr(teacher: Teacher, params: Params, corpus: datasets.Corpus, s
 def _privileged(teacher: Teacher, params: Params, high: UInt8[np.ndarray, "sh sw 3"], scale: int) -> float:
     """One picture's PSNR."""
     inside = np.s_[scale:-scale, scale:-scale]
-    error = 255 * _looked(teacher, params, high)[inside] - luma(high)[inside]
-    return float(10 * np.log10(255**2 / np.mean(error**2)))
+    return psnr(255 * _looked(teacher, params, high)[inside], luma(high)[inside])
 
 
 def _looked(teacher: Teacher, params: Params, high: UInt8[np.ndarray, "sh sw 3"]) -> Float[np.ndarray, "sh sw"]:
@@ -113,7 +111,3 @@ def _looked(teacher: Teacher, params: Params, high: UInt8[np.ndarray, "sh sw 3"]
 @functools.partial(jax.jit, static_argnums=0)
 def _look(teacher: Teacher, params: Params, high: jax.Array) -> jax.Array:
     return teacher.look(params, high, high)[0]  # it does not look at the low resolution
-
-
-def _set5(upscale: Upscale, scale: int) -> float:
-    return score(upscale, scale, datasets.set5()).psnr

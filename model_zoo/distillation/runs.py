@@ -6,7 +6,6 @@ Python sees it at log boundaries alone.
 
 import dataclasses
 import functools
-import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -281,12 +280,3 @@ def _channels(
             f"{mine[1]}x{mine[2]}, the teacher's {theirs[1]}x{theirs[2]}"
         )
     return mine[3], theirs[3]
-
-
-def read_curve(path: Path) -> list[dict[str, float]]:
-    """Reads what a run told at its log boundaries.
-
-    Args:
-        path: its `metrics.jsonl`.
-    """
-    return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
