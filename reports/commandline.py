@@ -102,17 +102,19 @@ def portable_arguments(argv: Sequence[str]) -> list[str]:
     return told
 
 
-def check_output(option: str, path: Path, suffixes: Collection[str] = ()) -> None:
+def check_output(option: str, path: Path | None, suffixes: Collection[str] = ()) -> None:
     """Refuse an output that cannot be written, before any work is done.
 
     Args:
         option: The option that named it, for the message.
-        path: Where it is to go.
+        path: Where it is to go; None where it is not asked for, which is no fault.
         suffixes: What its name may end in, in any case; anything, if there are none.
 
     Raises:
         ValueError: It has another suffix, is a folder, or there is no folder for it that can be written to.
     """
+    if path is None:
+        return
     if suffixes and path.suffix.lower() not in suffixes:
         wanted = " ".join(suffixes) if len(suffixes) == 1 else f"one of {' '.join(suffixes)}"
         raise ValueError(f"{option} must end in {wanted}, got {path.name!r}")

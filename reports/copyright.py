@@ -7,7 +7,6 @@ one with 33, where bicubic has 30, three quarters are retained.
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -148,11 +147,3 @@ def _scores(row: Row, names: Sequence[str]) -> list[str]:
         score, kept = row["scores"][name], row.get("retained", {}).get(name)
         cells += [f"{score['psnr']:.2f}", f"{score['ssim']:.4f}", "" if kept is None else f"{kept:.0%}"]
     return cells
-
-
-def write(path: Path, found: dict[str, Any], suffix: str) -> None:
-    """Draw the trade-off into a file."""
-    from model_zoo.weights import write_atomically
-    from reports.copyright_figures import draw_trade_off
-
-    write_atomically(path, draw_trade_off(found, suffix))

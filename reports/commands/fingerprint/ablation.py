@@ -23,8 +23,7 @@ def main(argv: Sequence[str], prog: str) -> int:
     """
     options = _parser(prog).parse_args(argv)
     for option, path, suffixes in (("--out", options.out, ()), ("--markdown", options.markdown, (".md",))):
-        if path is not None:
-            check_output(option, path, suffixes)
+        check_output(option, path, suffixes)
     from fingerprint import conditions
 
     known = {condition.name: condition for condition in conditions.CONDITIONS}

@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from reports.canvas import FORMATS
 from reports.commandline import ANSWERED, Parser, check_output, emit, emit_json, positive_int
 from reports.commands.fingerprint.common import (
     Counter,
@@ -22,7 +23,6 @@ if TYPE_CHECKING:
     from fingerprint import Attributor
     from fingerprint.adversary.bench import Plan
 
-FIGURES = (".png", ".pdf", ".svg")
 PHOTOGRAPHS = 10
 TARGETS = ("whorl-edsr-x4", "realesrgan-general-v3-x4")
 
@@ -81,9 +81,8 @@ def main(argv: Sequence[str], prog: str) -> int:
 def _check(options: Any) -> None:
     """Refuse outputs that could not be written."""
     for option, path, suffixes in (("--out", options.out, ()), ("--markdown", options.markdown, (".md",)),
-                                   ("--figure", options.figure, FIGURES)):  # fmt: skip
-        if path is not None:
-            check_output(option, path, suffixes)
+                                   ("--figure", options.figure, FORMATS)):  # fmt: skip
+        check_output(option, path, suffixes)
     if options.resume and options.out is None:
         raise ValueError("--resume needs --out, the file to go on from")
 
@@ -123,7 +122,7 @@ def _parser(prog: str) -> Parser:
     out_option(parser)
     add("--resume", action="store_true", help="go on from what --out holds of the same pictures and reference")
     add("--markdown", type=Path, metavar="FILE.md", help="write the tables to this file in Markdown")
-    add("--figure", type=Path, metavar="FIG", help=f"draw what becomes of the verdicts: {' '.join(FIGURES)}")
+    add("--figure", type=Path, metavar="FIG", help=f"draw what becomes of the verdicts: {' '.join(FORMATS)}")
     add("--json", action="store_true", help="write one JSON object instead of tables")
     return parser
 

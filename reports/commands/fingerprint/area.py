@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from reports.canvas import FORMATS
 from reports.commandline import ANSWERED, Parser, check_output, emit, emit_json, positive_int
 from reports.commands.fingerprint.common import (
     Counter,
@@ -12,6 +13,7 @@ from reports.commands.fingerprint.common import (
     chosen_posts,
     deliver,
     draw_to,
+    form_options,
     make_room,
     origin,
     out_option,
@@ -20,7 +22,6 @@ from reports.commands.fingerprint.common import (
 )
 from reports.study_tables import share_cell, table, titled
 
-FIGURES = (".png", ".pdf", ".svg")
 POSTS = ("clean", "jpeg75")
 SHARES = {
     "top1": "top-1", "scale": "scale", "named_right": "named rightly", "named_wrong": "named wrongly",
@@ -41,10 +42,8 @@ def main(argv: Sequence[str], prog: str) -> int:
         The exit code.
     """
     options = _parser(prog).parse_args(argv)
-    if options.out is not None:
-        check_output("--out", options.out)
-    if options.figure is not None:
-        check_output("--figure", options.figure, FIGURES)
+    check_output("--out", options.out)
+    check_output("--figure", options.figure, FORMATS)
     from fingerprint import Attributor
     from fingerprint.area import SIDES, area_curves
     from fingerprint.reference import load
@@ -91,10 +90,8 @@ def _parser(prog: str) -> Parser:
     text = f"what is done to the pictures after the cut (default: {' '.join(POSTS)})"
     add("--post", nargs="+", action="extend", metavar="NAME", help=text)
     out_option(parser)
-    add("--figure", type=Path, metavar="FIG", help=f"draw curves: {' '.join(FIGURES)}")
-    form = parser.add_mutually_exclusive_group()
-    form.add_argument("--markdown", action="store_true", help="write the tables in Markdown")
-    form.add_argument("--json", action="store_true", help="write one JSON object instead of tables")
+    add("--figure", type=Path, metavar="FIG", help=f"draw curves: {' '.join(FORMATS)}")
+    form_options(parser)
     return parser
 
 

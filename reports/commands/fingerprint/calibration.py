@@ -11,6 +11,7 @@ from reports.commands.fingerprint.common import (
     chosen_posts,
     deliver,
     draw_to,
+    form_options,
     make_room,
     origin,
     out_option,
@@ -67,8 +68,7 @@ def main(argv: Sequence[str], prog: str) -> int:
     """
     options = _parser(prog).parse_args(argv)
     for option, path in (("--out", options.out), ("--ratios", options.ratios)):
-        if path is not None:
-            check_output(option, path)
+        check_output(option, path)
     from fingerprint import Attributor
     from fingerprint.calibration import CONDITION_POSTS, collect
     from fingerprint.calibration_measures import measures
@@ -139,9 +139,7 @@ def _parser(prog: str) -> Parser:
     add("--ratios", type=Path, metavar="FILE.json", help="write what reports quote: ratios and error rates")
     text = "draw Tippett, cross-entropy and reliability plots into this folder, POST.png for each condition"
     add("--figures", type=Path, metavar="DIR", help=text)
-    form = parser.add_mutually_exclusive_group()
-    form.add_argument("--markdown", action="store_true", help="write the tables in Markdown")
-    form.add_argument("--json", action="store_true", help="write one JSON object instead of tables")
+    form_options(parser)
     return parser
 
 

@@ -96,6 +96,17 @@ def out_option(parser: Parser) -> None:
     parser.add_argument("--out", type=Path, metavar="FILE.json", help="write all numbers to this file")
 
 
+def form_options(parser: Parser) -> None:
+    """Add `--markdown` and `--json`, of which one at most is given.
+
+    Args:
+        parser: Gets the options.
+    """
+    form = parser.add_mutually_exclusive_group()
+    form.add_argument("--markdown", action="store_true", help="write the tables in Markdown")
+    form.add_argument("--json", action="store_true", help="write one JSON object instead of tables")
+
+
 def chosen_posts(given: Sequence[str]) -> list[str]:
     """Check names of post-processing.
 

@@ -35,8 +35,7 @@ def main(argv: Sequence[str], prog: str) -> int:
         The exit code.
     """
     options = _parser(prog).parse_args(argv)
-    if options.out is not None:
-        check_output("--out", options.out)
+    check_output("--out", options.out)
     posts = chosen_posts(options.post or POSTS)
     from fingerprint.composites import SIDES, bases
     from fingerprint.localisation import counted, located

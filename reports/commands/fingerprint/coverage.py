@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from reports.commandline import ANSWERED, Parser, check_output, emit, emit_json, positive_int
-from reports.commands.fingerprint.common import as_called, check_name, deliver, out_option, say
+from reports.commands.fingerprint.common import as_called, check_name, deliver, form_options, out_option, say
 from reports.commands.fingerprint.measuring import measure_all, measuring_options, plan_of
 
 
@@ -18,8 +18,7 @@ def main(argv: Sequence[str], prog: str) -> int:
         The exit code.
     """
     options = _parser(prog).parse_args(argv)
-    if options.out is not None:
-        check_output("--out", options.out)
+    check_output("--out", options.out)
     from fingerprint.attributor import tool_version
     from fingerprint.regression.coverage import STUDIES, summary, told
     from reports.parameter_tables import markdown, table
@@ -63,7 +62,5 @@ def _parser(prog: str) -> Parser:
     text = "how many times networks, or designs, are left out (default: %(default)s)"
     add("--folds", type=positive_int, default=5, metavar="N", help=text)
     out_option(parser)
-    form = parser.add_mutually_exclusive_group()
-    form.add_argument("--json", action="store_true", help="write one JSON object instead of tables")
-    form.add_argument("--markdown", action="store_true", help="write the tables in Markdown")
+    form_options(parser)
     return parser

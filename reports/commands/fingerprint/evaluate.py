@@ -32,8 +32,7 @@ def main(argv: Sequence[str], prog: str) -> int:
         The exit code.
     """
     options = _parser(prog).parse_args(argv)
-    if options.out is not None:
-        check_output("--out", options.out)
+    check_output("--out", options.out)
     from fingerprint import studies
     from fingerprint.evaluate import test_items
     from fingerprint.reference import load

@@ -18,8 +18,7 @@ def main(argv: Sequence[str], prog: str) -> int:
         The exit code.
     """
     options = _parser(prog).parse_args(argv)
-    if options.out is not None:
-        check_output("--out", options.out)
+    check_output("--out", options.out)
     from fingerprint.attributor import Attributor
     from fingerprint.interpolation import FACTORS, KERNELS, interpolated
     from fingerprint.reference import load

@@ -26,8 +26,7 @@ def main(argv: Sequence[str], prog: str) -> int:
         The exit code.
     """
     options = _parser(prog).parse_args(argv)
-    if options.out is not None:
-        check_output("--out", options.out)
+    check_output("--out", options.out)
     import datasets
     from fingerprint.attributor import tool_version
     from fingerprint.conditions import CONDITIONS

@@ -3,10 +3,10 @@
 from collections.abc import Sequence
 from pathlib import Path
 
+from reports.canvas import FORMATS
 from reports.commandline import ANSWERED, Parser, check_output, emit, emit_json, positive_int
-from reports.commands.fingerprint.common import Counter, as_called, deliver, draw_to, out_option
+from reports.commands.fingerprint.common import Counter, as_called, deliver, draw_to, form_options, out_option
 
-FIGURES = (".png", ".pdf", ".svg")
 SCALE = 4
 
 
@@ -21,13 +21,9 @@ def main(argv: Sequence[str], prog: str) -> int:
         The exit code.
     """
     options = _parser(prog).parse_args(argv)
-    for option, path, suffixes in (
-        ("--out", options.out, (".json",)),
-        ("--learn", options.learn, (".json",)),
-        ("--figure", options.figure, FIGURES),
-    ):
-        if path is not None:
-            check_output(option, path, suffixes)
+    check_output("--out", options.out, (".json",))
+    check_output("--learn", options.learn, (".json",))
+    check_output("--figure", options.figure, FORMATS)
     from concurrent.futures import ThreadPoolExecutor
 
     from fingerprint.attributor import tool_version
@@ -77,8 +73,6 @@ def _parser(prog: str) -> Parser:
     add("--photographs", type=positive_int, metavar="N", help="the first N only (default: all 24)")
     add("--learn", type=Path, metavar="FILE.json", help="write what `whorl fingerprint lineage` weighs evidence by")
     out_option(parser)
-    add("--figure", type=Path, metavar="FIG", help=f"draw ratios: {' '.join(FIGURES)}")
-    form = parser.add_mutually_exclusive_group()
-    form.add_argument("--markdown", action="store_true", help="write the tables in Markdown")
-    form.add_argument("--json", action="store_true", help="write one JSON object instead of tables")
+    add("--figure", type=Path, metavar="FIG", help=f"draw ratios: {' '.join(FORMATS)}")
+    form_options(parser)
     return parser

@@ -66,8 +66,7 @@ def main(argv: Sequence[str], prog: str) -> int:
 def _check(options: Any) -> None:
     """Refuse what cannot be, before any work."""
     for option, path, suffixes in (("--out", options.out, ()), ("--markdown", options.markdown, (".md",))):
-        if path is not None:
-            check_output(option, path, suffixes)
+        check_output(option, path, suffixes)
     if len(set(options.seeds)) < len(options.seeds) or min(options.seeds) < 0:
         raise ValueError(f"--seeds must differ and be at least 0, got {' '.join(map(str, options.seeds))}")
 

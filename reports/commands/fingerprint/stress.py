@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from reports.canvas import FORMATS
 from reports.commandline import ANSWERED, Parser, check_output, emit, emit_json, positive_int
 from reports.commands.fingerprint.common import (
     Counter,
@@ -12,6 +13,7 @@ from reports.commands.fingerprint.common import (
     check_name,
     deliver,
     draw_to,
+    form_options,
     origin,
     out_option,
     reference_option,
@@ -22,7 +24,6 @@ from reports.study_tables import share_cell, table, titled
 if TYPE_CHECKING:
     from fingerprint.stress import Battery
 
-FIGURES = (".png", ".pdf", ".svg")
 HEAD = (
     "strength", "top-1", "scale", "named rightly", "named wrongly", "inconclusive", "originals accused",
     "originals inconclusive", "other innocents accused", "other innocents inconclusive",
@@ -44,10 +45,8 @@ def main(argv: Sequence[str], prog: str) -> int:
         The exit code.
     """
     options = _parser(prog).parse_args(argv)
-    if options.out is not None:
-        check_output("--out", options.out)
-    if options.figure is not None:
-        check_output("--figure", options.figure, FIGURES)
+    check_output("--out", options.out)
+    check_output("--figure", options.figure, FORMATS)
     if options.resume and options.out is None:
         raise ValueError("--resume needs --out, the file to go on from")
     from fingerprint import Attributor
@@ -94,10 +93,8 @@ def _parser(prog: str) -> Parser:
     add("--innocents", action="store_true", help="count false accusations of photographs in no training split, too")
     out_option(parser)
     add("--resume", action="store_true", help="go on from what --out holds of the same pictures and reference")
-    add("--figure", type=Path, metavar="FIG", help=f"draw curves: {' '.join(FIGURES)}")
-    form = parser.add_mutually_exclusive_group()
-    form.add_argument("--markdown", action="store_true", help="write the tables in Markdown")
-    form.add_argument("--json", action="store_true", help="write one JSON object instead of tables")
+    add("--figure", type=Path, metavar="FIG", help=f"draw curves: {' '.join(FORMATS)}")
+    form_options(parser)
     return parser
 
 

@@ -51,8 +51,7 @@ def main(argv: Sequence[str], prog: str) -> int:
         The exit code.
     """
     options = _parser(prog).parse_args(argv)
-    if options.out is not None:
-        check_output("--out", options.out)
+    check_output("--out", options.out)
     if not options.results.is_dir():
         raise ValueError(f"--results must be a folder that exists, got {options.results}")
     for folder in (options.docs, options.docs / "figures", options.docs / "failures"):

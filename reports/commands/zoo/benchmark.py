@@ -26,8 +26,7 @@ def main(argv: Sequence[str], prog: str) -> int:
         parser.error("a NAME, --all or --published is missing")
     if options.networks and options.all:
         parser.error("--all goes without a NAME")
-    if options.out is not None:
-        check_output("--out", options.out, (".json",))
+    check_output("--out", options.out, (".json",))
     rows = _measure(options, f"{prog} {shlex.join(portable_arguments(argv))}")
     if options.json:
         emit_json(rows)

@@ -23,8 +23,7 @@ def main(argv: Sequence[str], prog: str) -> int:
         The exit code.
     """
     options = _parser(prog).parse_args(argv)
-    if options.out is not None:
-        check_output("--out", options.out, (".png", ".pdf", ".svg"))
+    check_output("--out", options.out, (".png", ".pdf", ".svg"))
     from reports.zoo_networks import choose
 
     networks = choose(options.networks, options.runs)

@@ -1,10 +1,10 @@
 """`whorl zoo copyright`."""
 
-import shlex
 from collections.abc import Sequence
 from pathlib import Path
 
-from reports.commandline import ANSWERED, Parser, check_output, emit, emit_json, portable_arguments
+from reports.canvas import FORMATS
+from reports.commandline import ANSWERED, Parser, check_output, emit, emit_json
 
 _BENCHMARKS = ("set5", "set14", "b100")
 
@@ -20,29 +20,23 @@ def main(argv: Sequence[str], prog: str) -> int:
         The exit code.
     """
     options = _parser(prog).parse_args(argv)
-    if options.figure is not None:
-        check_output("--figure", options.figure, (".png", ".pdf", ".svg"))
-    if options.out is not None:
-        check_output("--out", options.out, (".json",))
+    check_output("--figure", options.figure, FORMATS)
+    check_output("--out", options.out, (".json",))
     from reports.zoo_networks import choose
 
     teacher = choose([options.teacher], options.runs)
     students = choose(options.students, options.runs)
     if len(teacher) != 1:
         raise ValueError(f"TEACHER must name one network, {options.teacher!r} names {len(teacher)}")
-    from reports.copyright import Released, compare, table, write
+    from reports.commands.fingerprint.common import as_called, deliver, draw_to
+    from reports.copyright import Released, compare, table
+    from reports.copyright_figures import draw_trade_off
 
     released = Released(teacher[0], students)
     benchmarks = [name for name in _BENCHMARKS if name in (options.benchmarks or _BENCHMARKS)]
-    found = {"command": f"{prog} {shlex.join(portable_arguments(argv))}", **compare(released, benchmarks)}
-    if options.figure is not None:
-        write(options.figure, found, options.figure.suffix)
-    if options.out is not None:
-        import json
-
-        from model_zoo.weights import write_atomically
-
-        write_atomically(options.out, (json.dumps(found, indent=1, allow_nan=False) + "\n").encode())
+    found = {"command": as_called(prog, argv), **compare(released, benchmarks)}
+    draw_to(options.figure, lambda suffix: draw_trade_off(found, suffix))
+    deliver(found, options.out)
     if options.json:
         emit_json(found)
     else:

@@ -3,9 +3,9 @@
 from collections.abc import Sequence
 from pathlib import Path
 
+from reports.canvas import FORMATS
 from reports.commandline import ANSWERED, Parser, check_output, emit, emit_json
-
-FIGURES = (".png", ".pdf", ".svg")
+from reports.commands.fingerprint.common import Counter, as_called, deliver, draw_to, form_options, out_option
 
 
 def main(argv: Sequence[str], prog: str) -> int:
@@ -19,11 +19,9 @@ def main(argv: Sequence[str], prog: str) -> int:
         The exit code.
     """
     options = _parser(prog).parse_args(argv)
-    for option, path, suffixes in (("--out", options.out, (".json",)), ("--figure", options.figure, FIGURES)):
-        if path is not None:
-            check_output(option, path, suffixes)
+    check_output("--out", options.out, (".json",))
+    check_output("--figure", options.figure, FORMATS)
     from model_zoo.distillation.gains import counted, find_twins, gains
-    from reports.commands.fingerprint.common import Counter, as_called, deliver, draw_to
     from reports.distillation_study import draw_gains, gains_table
 
     twins = find_twins(options.runs)
@@ -47,9 +45,7 @@ def _parser(prog: str) -> Parser:
     )
     add = parser.add_argument
     add("--runs", type=Path, required=True, metavar="DIR", help="a folder of runs that holds students and twins")
-    add("--out", type=Path, metavar="FILE.json", help="write all numbers to this file")
-    add("--figure", type=Path, metavar="FIG", help=f"draw learning curves and gains: {' '.join(FIGURES)}")
-    form = parser.add_mutually_exclusive_group()
-    form.add_argument("--markdown", action="store_true", help="write the table in Markdown")
-    form.add_argument("--json", action="store_true", help="write one JSON object instead of a table")
+    out_option(parser)
+    add("--figure", type=Path, metavar="FIG", help=f"draw learning curves and gains: {' '.join(FORMATS)}")
+    form_options(parser)
     return parser
