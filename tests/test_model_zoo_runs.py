@@ -154,7 +154,8 @@ class TestShippedNetworks:
         for network in networks:
             assert network.bytes == (SHIPPED / f"{network.name}.safetensors").stat().st_size
             assert set(LISTED) <= {field.name for field in dataclasses.fields(network)}
-            assert network.command.startswith(f"whorl zoo train --name {network.name} ")
+            verb = "distill" if network.teacher else "train"
+            assert network.command.startswith(f"whorl zoo {verb} --name {network.name} ")
             assert network.training_data.startswith("BSDS500 train")
 
     @pytest.mark.parametrize("name", NAMES)
