@@ -107,7 +107,7 @@ def _parser(prog: str) -> Parser:
         "--gallery",
         type=Path,
         metavar="DIR",
-        help="compare with the sources of this gallery, too (`fingerprint enrol`)",
+        help="compare with the sources of this gallery, too (`fingerprint enrol`); `students` ships",
     )
     add("--gallery-only", action="store_true", help="compare with the gallery's sources alone")
     add("--verbose", action="store_true", help="say on standard error what is compared with, and how long it took")
