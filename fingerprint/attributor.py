@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 from functools import cache, partial
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
+from threading import Lock
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -19,6 +20,7 @@ from scipy.special import ndtri
 
 from datasets import Evidence, read_evidence
 from fingerprint.conditions import CONDITIONS, LOWEST_QUALITY, Condition
+from fingerprint.contrast import Contrast, chosen_columns, contrast_of
 from fingerprint.decide import Decision, decide
 from fingerprint.expert import PARSED, Expert, Scored, averaged
 from fingerprint.features import MAX_TILES, PictureFeatures, mode_mask, picture_features, prepare
@@ -102,6 +104,8 @@ class Attributor:
                 raise ValueError(f"prior {name} must lie strictly between 0 and 1, got {getattr(self.priors, name)}")
         self.reference = reference if isinstance(reference, Reference) else load(reference)
         self._enrolled, self._alone = _opened(gallery, self.reference.identity, gallery_only), gallery_only
+        self._contrasts: dict[tuple[str, str], Contrast | None] = {}
+        self._fitting = Lock()
         weights = "" if isinstance(reference, Reference) else weights_identity(reference, gallery)
         self.tool = Tool(tool_version(), self.reference.identity, self.priors, weights=weights)
         self._pool = ThreadPoolExecutor(os.cpu_count() or 1)
@@ -267,7 +271,14 @@ class Attributor:
         traced = expert.tracer.steady_scores(vector)
         scored = expert.score(expert.detector.steady_scores(vector), traced)
         near = self._comparable(mode, condition)
-        return expert, expert.compare(scored, traced, near, self._alone) if near else scored
+        if not near:
+            return expert, scored
+        contrast, among = self._contrast(mode, condition), None
+        if contrast:
+            places = expert.places.vectors(traced.astype(np.float64))
+            told = contrast.log_probabilities(vector[:, chosen_columns(expert.tracer)], places)
+            among = dict(zip(contrast.names, told.T, strict=True))
+        return expert, expert.compare(scored, traced, near, self._alone, among)
 
     def asking(self, mode: str, vector: np.ndarray) -> "Ask":
         """Return what asks the experts about one picture, each at most once.
@@ -282,6 +293,19 @@ class Attributor:
         """Return the vectors of those of the user's sources that can be compared with in a condition."""
         key = mode, condition.name
         return {name: source.vectors[key] for name, source in self._enrolled.items() if key in source.vectors}
+
+    def _contrast(self, mode: str, condition: Condition) -> Contrast | None:
+        """Return what tells the user's sources from each other in a condition, None where too few are told of."""
+        key = mode, condition.name
+        with self._fitting:
+            if key not in self._contrasts:
+                expert, kept = self.reference.experts[key], {}
+                for name in self._comparable(mode, condition):
+                    found = self._enrolled[name].features(condition.name)
+                    if found is not None:
+                        kept[name] = found[:, mode_mask(mode)]
+                self._contrasts[key] = contrast_of(expert, kept) if len(kept) > 1 else None
+            return self._contrasts[key]
 
     def _route(self, mode: str, vector: np.ndarray, quality: int | None) -> Route:
         router = self.reference.routers[mode]

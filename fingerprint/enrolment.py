@@ -12,6 +12,7 @@ import numpy as np
 
 import spectra
 from fingerprint.conditions import CLEAN, Condition
+from fingerprint.contrast import chosen_columns, contrast_of
 from fingerprint.evaluate import share_of
 from fingerprint.expert import Expert, fit_expert
 from fingerprint.features import dimensions
@@ -85,13 +86,23 @@ def _attributed(
     theirs = np.isin(probe.labels, list(networks))
     known = np.isin(probe.labels, list(expert.sources))
     right, close, lone = [], [], []
+
+    def places(features: np.ndarray) -> np.ndarray:
+        return expert.places.vectors(expert.tracer.scores(features).astype(np.float64))
+
     for seed in seeds:
-        enrolled = {name: _vectors(expert, own, name, images, seed) for name in networks}
-        together = expert.compare(scored, traced, enrolled, alone=False)
+        pictures = {name: _pictures(own, name, images, seed) for name in networks}
+        enrolled = {name: places(rows) for name, rows in pictures.items()}
+        contrast = contrast_of(expert, pictures)
+        own_shares = contrast.log_probabilities(
+            probe.features[:, chosen_columns(expert.tracer)], places(probe.features)
+        )
+        among = dict(zip(contrast.names, own_shares.T, strict=True))
+        together = expert.compare(scored, traced, enrolled, False, among)
         order = np.array(together.sources)[np.argsort(-together.log_sources, axis=1, kind="stable")]
         right.append(order[:, 0] == probe.labels)
         close.append((order[:, :5] == probe.labels[:, None]).any(axis=1))
-        alone = expert.compare(scored, traced, enrolled, alone=True)
+        alone = expert.compare(scored, traced, enrolled, True, among)
         lone.append(np.array(alone.sources)[alone.log_sources.argmax(axis=1)] == probe.labels)
     groups = np.tile(probe.groups, len(seeds))
 
@@ -109,13 +120,13 @@ def _attributed(
     }
 
 
-def _vectors(expert: Expert, own: TrainingSet, name: str, images: int, seed: int) -> np.ndarray:
+def _pictures(own: TrainingSet, name: str, images: int, seed: int) -> np.ndarray:
+    """Return the features of some of a network's pictures, each of another photograph."""
     rows = np.flatnonzero(own.labels == name)
     photographs, first = np.unique(own.groups[rows], return_index=True)
     if len(photographs) < images:
         raise ValueError(f"network {name} has {len(photographs)} pictures to enrol from, {images} are needed")
-    chosen = np.random.default_rng(seed).permutation(rows[first])[:images]
-    return expert.places.vectors(expert.tracer.scores(own.features[chosen]).astype(np.float64))
+    return own.features[np.random.default_rng(seed).permutation(rows[first])[:images]]
 
 
 def by_network(found: Mapping[str, dict]) -> list[tuple[str, ...]]:

@@ -127,7 +127,12 @@ class Expert:
         )
 
     def compare(
-        self, scored: Scored, tracer_scores: np.ndarray, enrolled: Mapping[str, np.ndarray], alone: bool
+        self,
+        scored: Scored,
+        tracer_scores: np.ndarray,
+        enrolled: Mapping[str, np.ndarray],
+        alone: bool,
+        among: Mapping[str, np.ndarray] | None = None,
     ) -> Scored:
         """Compare n pictures with sources that a user enrolled, too.
 
@@ -135,13 +140,16 @@ class Expert:
         scores of the reference's sources at the nearest of these. A picture that lies nearest to a user's source is
         upscaled as far as the detector says so, or as far as it fits that source better than photographs fit any, both
         equally likely beforehand: the detector never saw that source. Whether it is known is judged by distances in
-        units of that source's own scatter: users enrol pictures of photographs of their own, which lie farther.
+        units of that source's own scatter: users enrol pictures of photographs of their own, which lie farther. Which
+        of several it is, their own contrast tells better than distances, where there is one; how likely they are
+        together stays with the distances.
 
         Args:
             scored: what `score` said.
             tracer_scores: (n, k2), as `score` was given.
             enrolled: (m, k2) vectors of each source, as `Places.vectors` gives them.
             alone: whether the user's sources are the only candidates; the reference's then stand for unknown ones.
+            among: (n,) log-probabilities of some of the user's sources, given that it is one of these.
 
         Returns:
             The same with more sources, or with others.
@@ -157,6 +165,10 @@ class Expert:
         sharp = sharpness(np.sqrt(scaled.min(axis=1)), self.usual)
         shares = self.kinds.log_probabilities(trace * sharp)
         beside = shares.max(axis=1, keepdims=True) - self.kinds.temperature * sharp * (own - nearest) / 2
+        if among:
+            columns = [k for k, name in enumerate(enrolled) if name in among]
+            told = np.stack([among[name] for name in enrolled if name in among], axis=1)
+            beside[:, columns] = logsumexp(beside[:, columns], axis=1, keepdims=True) + told
         every = np.concatenate([shares, beside], axis=1)
         log_sources = every - np.asarray(logsumexp(every, axis=1, keepdims=True))
         known = self.novelty.log_ratio(novelty(scaled), KNOWN)

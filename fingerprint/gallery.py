@@ -5,6 +5,9 @@ file with, for every processing condition, the vectors of its pictures. A vector
 reference's sources, in the space that the condition's discriminant spans and in its metric (`openset.Places`). Nothing
 is trained.
 
+A picture's features are kept beside its vectors, so that sources of a gallery can be told from each other by a
+discriminant of their own (`contrast`); galleries that were made before have none, and are compared by vectors alone.
+
 What a picture would look like after a JPEG step is made when it is enrolled: its copies go through every condition that
 is stronger than its own. A source is not compared under conditions that are milder than its pictures'.
 """
@@ -15,6 +18,7 @@ from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -23,6 +27,7 @@ from datasets import Evidence, EvidenceError
 from fingerprint import posts
 from fingerprint.attributor import Attributor
 from fingerprint.conditions import CLEAN, CONDITIONS, JPEG, Condition
+from fingerprint.features import dimensions
 from fingerprint.reference import MODES
 from model_zoo.weights import write_atomically
 from spectra import to_uint8
@@ -33,6 +38,8 @@ LEAST, MOST = 5, 50
 ABOUT = "gallery.json"
 GALLERIES = Path(__file__).parent / "galleries"
 """Galleries that ship, a folder each; their sources' networks are in `model_zoo`."""
+FEATURES = "features"
+"""What stands in place of a mode where features of colour pictures are kept."""
 _NAME = re.compile(r"[a-z0-9][a-z0-9._-]*")
 _TILES = 200  # in all, at most, for each condition; at least `_EACH` for each picture
 _EACH = 4
@@ -54,11 +61,28 @@ class Enrolled:
         name: of the source.
         images: file name and SHA-256 of each picture.
         vectors: (n, k) by mode and condition name, of as many of the pictures as can be compared there.
+        file: an open safetensors file that holds the features of the colour pictures, None where none does. It stays
+            what it was when another takes its place.
     """
 
     name: str
     images: tuple[tuple[str, str], ...]
     vectors: Mapping[Key, np.ndarray]
+    file: Any = None
+
+    def features(self, condition: str) -> np.ndarray | None:
+        """Read the features of the colour pictures in a condition.
+
+        Args:
+            condition: its name.
+
+        Returns:
+            (n, `dimensions()`) float32, as 16 bits hold it, None where there are none.
+        """
+        key = f"{FEATURES}.{condition}"
+        if self.file is None or key not in self.file.keys():  # noqa: SIM118 - no mapping
+            return None
+        return self.file.get_tensor(key).astype(np.float32)
 
 
 @dataclass(frozen=True)
@@ -175,15 +199,16 @@ def enrol(
         raise GalleryError(
             f"NAME {name}: at least {LEAST} different pictures that can be used are needed, got {len(found)}"
         )
-    keys = [(mode, condition.name) for mode in MODES for condition in CONDITIONS]
+    keys = [(kind, condition.name) for kind in (*MODES, FEATURES) for condition in CONDITIONS]
     columns = {key: [vectors[key] for _, _, vectors in found if key in vectors] for key in keys}
-    vectors = {key: np.stack(column).astype(np.float32) for key, column in columns.items() if len(column) >= LEAST}
-    made = Enrolled(name, tuple((file, digest) for file, digest, _ in found), vectors)
+    arrays = {key: np.stack(column) for key, column in columns.items() if len(column) >= LEAST}
+    images = tuple((file, digest) for file, digest, _ in found)
     folder.mkdir(parents=True, exist_ok=True)
     if not begun:
         write_atomically(folder / ABOUT, (json.dumps({"format": FORMAT, "embedding": embedding}) + "\n").encode())
-    write_atomically(folder / f"{name}.safetensors", _packed(made))
-    return made
+    path = folder / f"{name}.safetensors"
+    write_atomically(path, _packed(name, images, arrays))
+    return _read(path)
 
 
 def remove(name: str, folder: Path) -> None:
@@ -231,7 +256,7 @@ def _measured(
 
 
 def _vectors(evidence: Evidence, attributor: Attributor, tiles: int) -> dict[Key, np.ndarray]:
-    """Place a picture under its own condition and under all that are stronger."""
+    """Place a picture under its own condition and under all that are stronger, and keep a colour picture's features."""
     measured = attributor.measure(evidence.pixels, max_tiles=tiles)
     if measured is None:
         return {}
@@ -243,6 +268,8 @@ def _vectors(evidence: Evidence, attributor: Attributor, tiles: int) -> dict[Key
             measured = attributor.measure(copy, max_tiles=tiles)
         if measured is not None:
             out |= {(mode, condition.name): attributor.place(measured, mode, condition) for mode in measured.modes}
+            if "colour" in measured.modes:
+                out[FEATURES, condition.name] = measured.features
     return out
 
 
@@ -264,24 +291,32 @@ def _brought(pixels: np.ndarray, condition: Condition) -> np.ndarray:
     return datasets.jpeg_round_trip(pixels, (condition.lowest + min(condition.highest, 99)) // 2)
 
 
-def _packed(source: Enrolled) -> bytes:
+def _packed(name: str, images: Sequence[tuple[str, str]], arrays: Mapping[Key, np.ndarray]) -> bytes:
     from safetensors.numpy import save
 
-    arrays = {".".join(key): value for key, value in sorted(source.vectors.items())}
-    about = {"format": FORMAT, "name": source.name, "images": source.images}
-    return save(arrays, metadata={"whorl": json.dumps(about)})
+    kept = {
+        ".".join(key): value.astype(np.float16 if key[0] == FEATURES else np.float32)
+        for key, value in sorted(arrays.items())
+    }
+    about = {"format": FORMAT, "name": name, "images": images}
+    return save(kept, metadata={"whorl": json.dumps(about)})
 
 
 def _read(path: Path) -> Enrolled:
     from safetensors import SafetensorError, safe_open
 
     try:
-        with safe_open(str(path), framework="numpy") as file:
-            about = json.loads((file.metadata() or {})["whorl"])
-            vectors = {tuple(key.split(".", 1)): file.get_tensor(key) for key in file.keys()}  # noqa: SIM118
+        file = safe_open(str(path), framework="numpy")
+        about = json.loads((file.metadata() or {})["whorl"])
+        keys = [tuple(key.split(".", 1)) for key in file.keys()]  # noqa: SIM118 - no mapping
+        wide = {key: file.get_slice(".".join(key)).get_shape() for key in keys if key[0] == FEATURES}
+        for key, shape in wide.items():
+            if len(shape) != 2 or shape[1] != dimensions():
+                raise ValueError(f"{'.'.join(key)} must be of {dimensions()} columns, got shape {shape}")
+        vectors = {key: file.get_tensor(".".join(key)) for key in keys if key[0] != FEATURES}
         images = tuple((str(name), str(digest)) for name, digest in about["images"])
     except OSError as error:
         raise GalleryError(f"gallery source {path} cannot be read: {error.strerror or error}") from None
     except (KeyError, TypeError, ValueError, SafetensorError) as error:
         raise GalleryError(f"gallery source {path} is damaged: {type(error).__name__}: {error}") from None
-    return Enrolled(path.stem, images, vectors)
+    return Enrolled(path.stem, images, vectors, file)

@@ -1,6 +1,7 @@
 """Galleries: enrolling sources from a handful of pictures, and comparing with them."""
 
 import json
+import shutil
 from functools import cache
 from pathlib import Path
 
@@ -8,6 +9,8 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 from PIL import Image
+from safetensors import safe_open
+from safetensors.numpy import save
 from skimage import data
 
 import model_zoo
@@ -15,7 +18,7 @@ from datasets import read_evidence
 from fingerprint import Attributor
 from fingerprint.attributor import weights_identity
 from fingerprint.expert import PARSED
-from fingerprint.gallery import GALLERIES, GalleryError, check_source_name, enrol, located, open_gallery
+from fingerprint.gallery import FEATURES, GALLERIES, GalleryError, check_source_name, enrol, located, open_gallery
 from fingerprint.reference import load
 from fingerprint.regression.answers import ADDED
 from reports import cli
@@ -24,10 +27,10 @@ PHOTOGRAPHS = (data.astronaut, data.coffee, data.chelsea, data.rocket)
 
 
 @cache
-def odd_network() -> model_zoo.Network:
+def odd_network(seed: int = 8) -> model_zoo.Network:
     """A network that nobody enrolled: a shipped one with other weights."""
-    network = model_zoo.load("whorl-fsrcnn-x2")
-    rng = np.random.default_rng(8)
+    network = model_zoo.load("whorl-fsrcnn-x2") if seed == 8 else odd_network()
+    rng = np.random.default_rng(seed)
     params = {
         name: jnp.asarray(value * (1 + 0.1 * rng.normal(size=value.shape)), jnp.float32)
         for name, value in sorted(network.params.items())
@@ -35,9 +38,10 @@ def odd_network() -> model_zoo.Network:
     return model_zoo.Network(network.function, params)
 
 
-def odd_upscaler(low: Image.Image, grey: bool = False) -> Image.Image:
-    """What that network makes of a picture."""
-    high = Image.fromarray(odd_network().upscale(np.asarray(low)))
+def odd_upscaler(low: Image.Image, grey: bool = False, twin: bool = False) -> Image.Image:
+    """What that network makes of a picture, or one that differs from it a little."""
+    network = odd_network(9) if twin else odd_network()
+    high = Image.fromarray(network.upscale(np.asarray(low)))
     return high.convert("L") if grey else high
 
 
@@ -52,14 +56,15 @@ def parts(side: int = 96):
 
 @pytest.fixture(scope="module")
 def pictures(tmp_path_factory) -> dict[str, list[Path]]:
-    """Pictures of the odd upscaler: `enrol` of three photographs, `ask` of another; `grey` ones; and plain ones."""
+    """Pictures of the odd upscaler: `enrol` of three photographs, `ask` of another; of its twin; `grey`, and plain."""
     folder = tmp_path_factory.mktemp("pictures")
-    found: dict[str, list[Path]] = {"enrol": [], "ask": [], "grey": [], "plain": []}
+    found: dict[str, list[Path]] = {"enrol": [], "ask": [], "twin": [], "ask-twin": [], "grey": [], "plain": []}
     for number, squares in enumerate(parts()):
         for place, low in enumerate(squares):
             kind = "ask" if number == 2 else "enrol"
             for key, made in (
                 (kind, odd_upscaler(low)),
+                ("ask-twin" if number == 2 else "twin", odd_upscaler(low, twin=True)),
                 ("grey", odd_upscaler(low, grey=True)),
                 ("plain", low.resize((192, 192), Image.Resampling.BICUBIC)),
             ):
@@ -109,6 +114,50 @@ def test_it_is_recognised_after_jpeg_though_enrolled_from_png(gallery, pictures,
         Image.open(path).save(copy, quality=80)
         right.append(Attributor(gallery=gallery).attribute(read_evidence(copy)).candidates[0].source == "odd-x2")
     assert np.mean(right) >= 0.7
+
+
+@pytest.fixture(scope="module")
+def twins(tmp_path_factory, pictures) -> Path:
+    """A gallery of two networks that are close relatives, `odd-x2` and `odder-x2`."""
+    folder = tmp_path_factory.mktemp("twins") / "twins"
+    attributor = Attributor()
+    enrol("odd-x2", pictures["enrol"], folder, attributor)
+    enrol("odder-x2", pictures["twin"], folder, attributor)
+    return folder
+
+
+def test_sources_of_a_gallery_are_told_from_each_other_by_their_own_pictures(twins, pictures, tmp_path):
+    asked = [(path, "odd-x2") for path in pictures["ask"]] + [(path, "odder-x2") for path in pictures["ask-twin"]]
+    before = tmp_path / "before"  # a gallery made when features were not kept
+    before.mkdir()
+    for path in twins.iterdir():
+        content = path.read_bytes()
+        if path.suffix == ".safetensors":
+            with safe_open(str(path), framework="numpy") as file:
+                arrays = {key: file.get_tensor(key) for key in file.keys() if not key.startswith(FEATURES)}  # noqa: SIM118
+                content = save(arrays, metadata=file.metadata())
+        (before / path.name).write_bytes(content)
+    now, old = (
+        [attributor.attribute(read_evidence(path)) for path, _ in asked]
+        for attributor in (Attributor(gallery=twins), Attributor(gallery=before))
+    )
+    assert [answer.upscaled for answer in now] == [answer.upscaled for answer in old]
+    right, without = (
+        np.mean([answer.candidates[0].source == name for answer, (_, name) in zip(answers, asked, strict=True)])
+        for answers in (now, old)
+    )
+    assert right >= 0.9 > without
+
+
+def test_features_of_another_width_are_damage(twins, tmp_path):
+    folder = tmp_path / "g"
+    shutil.copytree(twins, folder)
+    with safe_open(str(twins / "odd-x2.safetensors"), framework="numpy") as file:
+        arrays = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118
+        arrays[f"{FEATURES}.clean"] = arrays[f"{FEATURES}.clean"][:, :-1]
+        (folder / "odd-x2.safetensors").write_bytes(save(arrays, metadata=file.metadata()))
+    with pytest.raises(GalleryError, match="odd-x2.safetensors is damaged: .*features.clean must be of"):
+        open_gallery(folder, load().identity)
 
 
 def test_a_gallery_changes_nothing_for_what_is_not_in_it(gallery, pictures):
