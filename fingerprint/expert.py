@@ -141,8 +141,8 @@ class Expert:
         upscaled as far as the detector says so, or as far as it fits that source better than photographs fit any, both
         equally likely beforehand: the detector never saw that source. Whether it is known is judged by distances in
         units of that source's own scatter: users enrol pictures of photographs of their own, which lie farther. Which
-        of several it is, their own contrast tells better than distances, where there is one; how likely they are
-        together stays with the distances.
+        of several it is, and how far the second lies behind, their own contrast tells better than distances, where
+        there is one; how likely they are together stays with the distances.
 
         Args:
             scored: what `score` said.
@@ -161,17 +161,19 @@ class Expert:
         nearest = shipped.min(axis=1, keepdims=True)
         squared = np.concatenate([shipped, np.maximum(own, 0)], axis=1)
         usual = np.array([_usual_scale(vectors) for vectors in enrolled.values()])
-        scaled = np.concatenate([shipped, np.maximum(own * usual, 0)], axis=1)
-        sharp = sharpness(np.sqrt(scaled.min(axis=1)), self.usual)
+        theirs = np.maximum(own * usual, 0)
+        sharp = sharpness(np.sqrt(np.minimum(shipped.min(axis=1), theirs.min(axis=1))), self.usual)
         shares = self.kinds.log_probabilities(trace * sharp)
         beside = shares.max(axis=1, keepdims=True) - self.kinds.temperature * sharp * (own - nearest) / 2
         if among:
             columns = [k for k, name in enumerate(enrolled) if name in among]
             told = np.stack([among[name] for name in enrolled if name in among], axis=1)
             beside[:, columns] = logsumexp(beside[:, columns], axis=1, keepdims=True) + told
+            behind = 2 * (told.max(axis=1, keepdims=True) - told)  # as squared distances say it
+            theirs[:, columns] = theirs[:, columns].min(axis=1, keepdims=True) + behind
         every = np.concatenate([shares, beside], axis=1)
         log_sources = every - np.asarray(logsumexp(every, axis=1, keepdims=True))
-        known = self.novelty.log_ratio(novelty(scaled), KNOWN)
+        known = self.novelty.log_ratio(novelty(np.concatenate([shipped, theirs], axis=1)), KNOWN)
         matched = np.logaddexp(scored.upscaled, self.match.log_ratio(closeness(squared), KNOWN)) - np.log(2)
         scored = replace(scored, upscaled=np.where(own.min(axis=1) < nearest[:, 0], matched, scored.upscaled))
         if not alone:
