@@ -17,6 +17,7 @@ COMMANDS = {
     "innocents": "whorl fingerprint innocents",
     "leave-out": "whorl fingerprint leave-out",
     "enrolment": "whorl fingerprint enrolment",
+    "gallery": "whorl fingerprint evaluate",
     "calibration": "whorl fingerprint calibration",
     "area": "whorl fingerprint area",
     "stress": "whorl fingerprint stress",
@@ -142,7 +143,7 @@ def kind_of(report: object) -> str | None:
     posts = report.get("posts")
     if isinstance(posts, Mapping) and posts:
         lists = [isinstance(entries, Sequence) for entries in posts.values()]
-        return "area" if all(lists) else None if any(lists) else "evaluate"
+        return "area" if all(lists) else None if any(lists) else "gallery" if "gallery" in report else "evaluate"
     for kind, keys in _KEYS.items():
         if all(key in report for key in keys):
             return kind
@@ -213,6 +214,10 @@ def _rebuilt(kind: str, report: Report) -> str:
 def _arguments(kind: str, report: Report) -> Iterator[object]:
     rules: Mapping[str, Callable[[], Sequence[object]]] = {
         "evaluate": lambda: (report.get("folder", "DIR"), "--post", *report["posts"]),
+        "gallery": lambda: (
+            *(report.get("folder", "DIR"), "--gallery", report["gallery"]["name"]),
+            *("--post", *report["posts"]),
+        ),
         "innocents": lambda: (
             *(("--folds", "DIR") if "camera" in report["corpora"] else ()),
             "--post",

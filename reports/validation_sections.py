@@ -224,6 +224,9 @@ def unknown(studies: Studies, figures: Collection[str]) -> str:
         study(studies, "calibration", _unenrolled),
         "### Enrolment",
         study(studies, "enrolment", _enrolment),
+        "### Galleries",
+        "Pictures of sources that took no part in any fit, enrolled in a gallery and judged beside those that ship.",
+        study(studies, "gallery", _gallery),
     )
 
 
@@ -269,6 +272,22 @@ def _enrolment(report: Mapping[str, Any]) -> str:
     rest = {key: value for key, value in report.items() if isinstance(value, str | int | float)}
     told = ", ".join(f"{key.replace('_', ' ')} {value}" for key, value in rest.items() if key not in _ABOUT)
     return _joined(f"Top-1 among all enrolled: {bounded_cell(report['enrolment'])}.", f"({told})" if told else "")
+
+
+def _gallery(report: Mapping[str, Any]) -> str:
+    about = report["gallery"]
+    each = " or ".join(map(str, about["pictures"]))
+    told = f"Gallery `{about['name']}`: {about['sources']} sources, each enrolled from {each} pictures."
+    rows = [
+        [
+            post_words(post),
+            str(found["images"]),
+            *(bounded_cell(found[key]) for key in ("top1", "named_right", "named_wrong")),
+        ]
+        for post, found in report["posts"].items()
+    ]
+    head = ("condition", "pictures", "top-1 among all", "named, rightly", "named, wrongly")
+    return _joined(told, table(head, rows, markdown=True))
 
 
 _ABOUT = ("version", "reference", "command")

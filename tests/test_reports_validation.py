@@ -162,6 +162,8 @@ def results() -> dict[str, dict[str, Any]]:
                                         "camera": {"clean": innocent(90)}}},
         "leave-out": {"condition": "clean", "mean_auroc": 0.97, "networks": {"imdn-x2": left_out}},
         "enrolment": {**of, "images": 15, "enrolment": share(0.92)},
+        "gallery": {**of, "folder": "asked", "gallery": {"name": "mine", "sources": 77, "pictures": [11, 12]},
+                    "posts": posts},
         "calibration": {**of, "command": "whorl fingerprint calibration published --figures plots", "folders": ["p"],
                         "pictures": 60, "photographs": 20, "conditions": conditions},
         "area": {**of, "sources": ["a"], "photographs": ["p"], "posts": {"clean": [entry]}},
@@ -217,6 +219,9 @@ def test_a_full_report_shows_every_study_and_no_fault(tmp_path: Path) -> None:
     assert "Accused: `set5/woman` (JPEG 90), `set5/woman` (as made, PNG)." in text
     assert "0.000 (0.000–0.088)†" in section(text, "Calibration of likelihood ratios")
     assert "names no reference" in section(text, "Unknown networks and enrolment")
+    told = section(text, "Unknown networks and enrolment")
+    assert "Gallery `mine`: 77 sources, each enrolled from 11 or 12 pictures." in told and "0.990" in told
+    assert "`whorl fingerprint evaluate asked --gallery mine --post clean jpeg75` (put together" in told
     contents = [line for line in text.splitlines() if line.startswith("* [")]
     assert len(contents) == text.count("\n## ") == 17
     assert "/root" not in text and "nan" not in text.split()

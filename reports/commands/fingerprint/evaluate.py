@@ -35,16 +35,23 @@ def main(argv: Sequence[str], prog: str) -> int:
     check_output("--out", options.out)
     from fingerprint import studies
     from fingerprint.evaluate import test_items
+    from fingerprint.gallery import open_gallery
     from fingerprint.reference import load
 
     posts = chosen_posts(options.post or POSTS)
     total = len(posts) * len(test_items(options.folder))
     reference = load(options.reference)
+    about = {}
+    if options.gallery is not None:
+        enrolled = open_gallery(options.gallery, reference.identity, needed=True).sources
+        pictures = sorted({len(source.images) for source in enrolled.values()})
+        about["gallery"] = {"name": options.gallery.name, "sources": len(enrolled), "pictures": pictures}
     with Counter(total) as bar:
         summaries = studies.evaluate_folder(
             options.folder, posts, true_scales(reference), options.reference, bar.say, bar.advance, options.gallery
         )
-    report = {**origin(reference), "command": as_called(prog, argv), "folder": options.folder.name, "posts": summaries}
+    report = {**origin(reference), "command": as_called(prog, argv), "folder": options.folder.name, **about}
+    report["posts"] = summaries
     deliver(report, options.out)
     if options.json:
         emit_json(report)
