@@ -115,7 +115,8 @@ def _fitted(names: tuple[str, ...], features: Mapping[str, np.ndarray], places: 
     most = max(LEAST, MOST // len(names))
     rows = {name: _evenly(len(vectors), most) for name, vectors in features.items()}
     index = np.repeat(np.arange(len(names)), [len(rows[name]) for name in names])
-    fold = np.concatenate([np.arange(len(rows[name])) % _FOLDS for name in names])
+    # Crops of one photograph stand beside each other in a list of files, and should not be split.
+    fold = np.concatenate([np.arange(len(rows[name])) * _FOLDS // len(rows[name]) for name in names])
     among = len(index) - len(names)
     fits = []
     for vectors, shrinkage, scaled in (

@@ -51,6 +51,13 @@ def test_what_says_nothing_gets_little_weight():
     assert np.exp(logs).max(axis=1).mean() < 0.55
 
 
+def test_crops_of_one_photograph_beside_each_other_do_not_flatter():
+    rng = np.random.default_rng(5)
+    features, places = ({name: np.repeat(rng.normal(size=(5, n)), 4, axis=0) for name in NAMES} for n in (60, 4))
+    logs = fit_contrast(features, places).log_probabilities(rng.normal(size=(100, 60)), rng.normal(size=(100, 4)))
+    assert np.exp(logs).max(axis=1).mean() < 0.55
+
+
 def test_the_dual_form_is_the_discriminant_of_shrunk_covariances():
     rng = np.random.default_rng(2)
     features, places = pictures(rng, each=9), {name: 0.01 * rng.normal(size=(9, 4)) for name in NAMES}
