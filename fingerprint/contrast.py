@@ -14,9 +14,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.linalg import cho_factor, cho_solve
 from scipy.special import log_softmax
-from threadpoolctl import threadpool_limits
 
 import spectra
 from fingerprint.expert import Expert
@@ -37,6 +35,7 @@ galleries of 21 to 105 sources (0.003 to 0.04 and 0.14 to 0.38)."""
 _GRIDS = tuple(middle * np.geomspace(0.1, 10, 13) for middle in USUAL)
 _FOLDS = 5
 _LEAST_DEVIATION = 1e-4
+_LEAST_RIDGE = 1e-6  # pictures of a source may all be the same, in files that differ
 
 
 @dataclass(frozen=True)
@@ -88,6 +87,8 @@ def contrast_of(expert: Expert, features: Mapping[str, np.ndarray]) -> Contrast:
     Raises:
         ValueError: as `fit_contrast` does.
     """
+    from threadpoolctl import threadpool_limits
+
     chosen = chosen_columns(expert.tracer)
     with threadpool_limits(1, user_api="blas"):
         places = {name: expert.places.vectors(expert.tracer.scores(rows)) for name, rows in features.items()}
@@ -104,6 +105,8 @@ def fit_contrast(features: Mapping[str, np.ndarray], places: Mapping[str, np.nda
     Raises:
         ValueError: fewer than two sources, or one with fewer than `LEAST` pictures.
     """
+    from threadpoolctl import threadpool_limits  # whoever asks no gallery need not wait for it
+
     names = tuple(features)
     if len(names) < 2 or min(map(len, features.values())) < LEAST:
         raise ValueError(f"at least two sources with {LEAST} pictures each are needed")
@@ -160,6 +163,8 @@ def _fit(products: np.ndarray, index: np.ndarray, train: np.ndarray, shrinkage: 
     Returns:
         Scores of a picture as a linear function of its (n,) inner products with all pictures.
     """
+    from scipy.linalg import cho_factor, cho_solve  # slow to import, and only fitting needs it
+
     rows = np.flatnonzero(train)
     own, k = index[rows], int(index.max()) + 1
     means = (own == np.arange(k)[:, None]).astype(np.float64)
@@ -172,7 +177,7 @@ def _fit(products: np.ndarray, index: np.ndarray, train: np.ndarray, shrinkage: 
 
     within = centred(centred(inner).T)
     free = len(rows) - k
-    ridge = shrinkage * np.trace(within) / free / dimensions
+    ridge = max(shrinkage * np.trace(within) / free / dimensions, _LEAST_RIDGE)
     within[np.diag_indices(len(rows))] += ridge * free / (1 - shrinkage)
     apart = means - means.mean(axis=0)
     factor = cho_factor(within, lower=True, overwrite_a=True, check_finite=False)

@@ -91,6 +91,14 @@ def test_many_pictures_are_thinned_evenly_and_bits_do_not_depend_on_threads():
     assert thinned.features.weights.tobytes() == one.features.weights.tobytes()
 
 
+def test_pictures_that_are_all_the_same_do_no_harm():
+    rng = np.random.default_rng(6)
+    features, places = ({name: np.tile(rng.normal(size=n), (6, 1)) for name in NAMES} for n in (60, 4))
+    contrast = fit_contrast(features, places)
+    assert told(contrast, features, places) == 1
+    assert np.isfinite(contrast.log_probabilities(rng.normal(size=(3, 60)), rng.normal(size=(3, 4)))).all()
+
+
 def test_too_few_sources_or_pictures_are_refused():
     rng = np.random.default_rng(4)
     features = pictures(rng, each=LEAST)
