@@ -3,7 +3,9 @@
 The space that the reference's sources span holds what tells these apart. Networks that a user enrols may differ where
 no two of them do, so their own pictures say more, once there are enough of them: two discriminants, one on all features
 and one on places in that space, each with a covariance that is shrunk, and their scores added with weights that
-pictures left out in turn choose.
+pictures left out in turn choose. Of eight published ×4 networks of one competition, left out of a fit together and
+enrolled from 12 training pictures each, 0.63 of other training photographs' pictures are put first (0.52 by distances
+alone); of ten that differ more, 0.90 (0.90).
 
 Pictures are far fewer than dimensions, so that all is written in inner products of pictures (the dual form); a fit for
 a hundred sources takes two seconds of a core. BLAS works with one thread, so that the bits do not depend on their
