@@ -4,7 +4,7 @@ The space that the reference's sources span holds what tells these apart. Networ
 no two of them do, so their own pictures say more, once there are enough of them: two discriminants, one on all features
 and one on places in that space, each with a covariance that is shrunk, and their scores added with weights that
 pictures left out in turn choose. Of eight published ×4 networks of one competition, left out of a fit together and
-enrolled from 12 training pictures each, 0.63 of other training photographs' pictures are put first (0.52 by distances
+enrolled from 12 training pictures each, 0.62 of other training photographs' pictures are put first (0.52 by distances
 alone); of ten that differ more, 0.90 (0.90).
 
 Pictures are far fewer than dimensions, so that all is written in inner products of pictures (the dual form); a fit for
@@ -35,7 +35,11 @@ USUAL = (0.02, 0.25)
 """Weights of the two discriminants' scores, features first, where no picture speaks: the middle of what was chosen for
 galleries of 21 to 105 sources (0.003 to 0.04 and 0.14 to 0.38)."""
 _GRIDS = tuple(middle * np.geomspace(0.1, 10, 13) for middle in USUAL)
-_FOLDS = 5
+_MANY, _FEW = 10, 5
+"""Into how many runs of neighbours each source's pictures are cut. Many say how the two discriminants weigh against
+each other, for they leave little out; few say how sure to be, for crops of one photograph, which stand beside each
+other in a list of files, must not be on both sides."""
+_LESS = np.geomspace(0.01, 1, 25)
 _LEAST_DEVIATION = 1e-4
 _LEAST_RIDGE = 1e-6  # pictures of a source may all be the same, in files that differ
 
@@ -120,8 +124,10 @@ def _fitted(names: tuple[str, ...], features: Mapping[str, np.ndarray], places: 
     most = max(LEAST, MOST // len(names))
     rows = {name: _evenly(len(vectors), most) for name, vectors in features.items()}
     index = np.repeat(np.arange(len(names)), [len(rows[name]) for name in names])
-    # Crops of one photograph stand beside each other in a list of files, and should not be split.
-    fold = np.concatenate([np.arange(len(rows[name])) * _FOLDS // len(rows[name]) for name in names])
+    folds = {
+        count: np.concatenate([np.arange(len(rows[name])) * count // len(rows[name]) for name in names])
+        for count in (_MANY, _FEW)
+    }
     among = len(index) - len(names)
     fits = []
     for vectors, shrinkage, scaled in (
@@ -133,17 +139,20 @@ def _fitted(names: tuple[str, ...], features: Mapping[str, np.ndarray], places: 
         deviation = every.std(axis=0) + _LEAST_DEVIATION if scaled else np.ones_like(mean)
         every = (every - mean) / deviation
         products = every @ every.T
-        held_out = np.empty((len(index), len(names)))
-        for k in range(_FOLDS):
-            part = _fit(products, index, fold != k, shrinkage, every.shape[1])
-            held_out[fold == k] = part.scores(products[fold == k])
+        held_out = {count: np.empty((len(index), len(names))) for count in folds}
+        for count, fold in folds.items():
+            for k in range(count):
+                part = _fit(products, index, fold != k, shrinkage, every.shape[1])
+                held_out[count][fold == k] = part.scores(products[fold == k])
         whole = _fit(products, index, np.ones(len(index), bool), shrinkage, every.shape[1])
         fits.append((whole, held_out, every, mean, deviation))
-    weights = _chosen_weights(fits[0][1], fits[1][1], index)
+    by_features, by_places = (held_out for _, held_out, *_ in fits)
+    weights = _chosen_weights(by_features[_MANY], by_places[_MANY], index)
+    less = _least_sure(weights[0] * by_features[_FEW] + weights[1] * by_places[_FEW], index)
     discriminants = []
     for (whole, _, every, mean, deviation), weight in zip(fits, weights, strict=True):
-        raw = weight * (whole.weights.T @ every).T / deviation[:, None]
-        discriminants.append(Discriminant(names, raw, weight * whole.offsets - mean @ raw))
+        raw = less * weight * (whole.weights.T @ every).T / deviation[:, None]
+        discriminants.append(Discriminant(names, raw, less * weight * whole.offsets - mean @ raw))
     return Contrast(names, *discriminants)
 
 
@@ -204,3 +213,9 @@ def _chosen_weights(features: np.ndarray, places: np.ndarray, index: np.ndarray)
         return float(told - np.square(np.log(np.divide(pair, USUAL))).sum() / 2)
 
     return max(((a, b) for a in _GRIDS[0].tolist() for b in _GRIDS[1].tolist()), key=posterior)
+
+
+def _least_sure(scores: np.ndarray, index: np.ndarray) -> float:
+    """Return what (n, k) scores must be multiplied by, at most 1, to make the right sources likeliest."""
+    rows = np.arange(len(index))
+    return max(_LESS.tolist(), key=lambda less: float(log_softmax(less * scores, axis=1)[rows, index].sum()))
