@@ -93,11 +93,11 @@ def _attributed(
     for seed in seeds:
         pictures = {name: _pictures(own, name, images, seed) for name in networks}
         enrolled = {name: places(rows) for name, rows in pictures.items()}
-        contrast = contrast_of(expert, pictures)
-        own_shares = contrast.log_probabilities(
-            probe.features[:, chosen_columns(expert.tracer)], places(probe.features)
-        )
-        among = dict(zip(contrast.names, own_shares.T, strict=True))
+        among = None
+        if len(pictures) > 1:
+            contrast, chosen = contrast_of(expert, pictures), chosen_columns(expert.tracer)
+            told_apart = contrast.log_probabilities(probe.features[:, chosen], places(probe.features))
+            among = dict(zip(contrast.names, told_apart.T, strict=True))
         together = expert.compare(scored, traced, enrolled, False, among)
         order = np.array(together.sources)[np.argsort(-together.log_sources, axis=1, kind="stable")]
         right.append(order[:, 0] == probe.labels)

@@ -101,10 +101,18 @@ def test_networks_left_out_are_enrolled_and_told_apart(enrolled: list[str], tmp_
 
 def test_too_few_pictures_to_enrol_from_are_refused():
     data = training_set()
-    expert = fit_expert(data, SOURCES).full
     with pytest.raises(ValueError, match="alpha-x2 has 40 pictures to enrol from, 41 are needed"):
-        enrolling._vectors(expert, data, "alpha-x2", 41, 0)
-    assert len(enrolling._vectors(expert, data, "alpha-x2", 5, 0)) == 5
+        enrolling._pictures(data, "alpha-x2", 41, 0)
+    assert enrolling._pictures(data, "alpha-x2", 5, 0).shape == (5, DIMENSIONS)
+
+
+def test_several_networks_are_told_from_each_other():
+    data = training_set()
+    expert, names = fit_expert(data, SOURCES).full, {"beta-x3": "one", "gamma-x4": "two"}
+    kept = data.take(np.isin(data.labels, list(names)))
+    own = replace(kept, labels=np.array([names[label] for label in kept.labels.tolist()]))
+    found = enrolling._attributed(expert, own, own, ("one", "two"), 6, (1,))
+    assert found["alone"]["share"] > 0.95 and found["sources"] == len(expert.sources) + 2
 
 
 @pytest.mark.parametrize("kernel", KERNELS)

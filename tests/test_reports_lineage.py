@@ -2,6 +2,7 @@
 
 import dataclasses
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -12,7 +13,7 @@ from reports.zoo_networks import Known
 TEACHER = "zoo-edsr-x4-l1-A-s1"
 
 
-def known(name, folder=Path("runs"), **more):
+def known(name: str, folder: Path | None = Path("runs"), **more: Any) -> Known:
     manifest = dataclasses.replace(read_manifest(find_manifest(TEACHER)), name=name, **more)
     return Known(manifest, None if folder is None else folder / name / f"{name}.safetensors")
 
@@ -20,7 +21,7 @@ def known(name, folder=Path("runs"), **more):
 @pytest.fixture
 def gathered(monkeypatch):
     """A teacher, what descends from it in all ways, twins that learnt alone, and what is to be left out."""
-    distilled = {"architecture": "fsrcnn", "command": "whorl zoo distill --name x"}
+    distilled: dict[str, Any] = {"architecture": "fsrcnn", "command": "whorl zoo distill --name x"}
     pool = [known(TEACHER, None)]
     others = [
         known("copy", **distilled, teacher=TEACHER, method="output"),
