@@ -20,7 +20,7 @@ from scipy.special import ndtri
 
 from datasets import Evidence, read_evidence
 from fingerprint.conditions import CONDITIONS, LOWEST_QUALITY, Condition
-from fingerprint.contrast import Contrast, chosen_columns, contrast_of
+from fingerprint.contrast import Contrast, contrast_of
 from fingerprint.decide import Decision, decide
 from fingerprint.expert import PARSED, Expert, Scored, averaged
 from fingerprint.features import MAX_TILES, PictureFeatures, mode_mask, picture_features, prepare
@@ -273,11 +273,8 @@ class Attributor:
         near = self._comparable(mode, condition)
         if not near:
             return expert, scored
-        contrast, among = self._contrast(mode, condition), None
-        if contrast:
-            places = expert.places.vectors(traced.astype(np.float64))
-            told = contrast.log_probabilities(vector[:, chosen_columns(expert.tracer)], places)
-            among = dict(zip(contrast.names, told.T, strict=True))
+        contrast = self._contrast(mode, condition)
+        among = contrast and contrast.among(vector, expert.places.vectors(traced))
         return expert, expert.compare(scored, traced, near, self._alone, among)
 
     def asking(self, mode: str, vector: np.ndarray) -> "Ask":

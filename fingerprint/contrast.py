@@ -26,8 +26,8 @@ MOST = 1200
 """Pictures that a fit takes, of all sources together; of each at least `LEAST`."""
 LEAST = 5
 SHRINKAGE = 0.1
-"""Of the covariance of features. By 93 networks (×4: 42 students, 20 tuned ones, and others that no reference knew),
-each enrolled from 12 pictures and asked about 10 of other photographs, 0.05 to 0.4 make no difference (0.85 put
+"""Of the covariance of features. By 93 ×4 networks that no reference knew (42 students, tuned ones, relatives), each
+enrolled from 12 pictures and asked about 10 of other photographs, 0.05 to 0.4 make no difference (0.85 put
 first)."""
 PSEUDOPICTURES = 150.0
 """What the identity weighs in the covariance of places, in pictures: the reference's own metric is the identity."""
@@ -52,28 +52,36 @@ class Contrast:
         names: of the sources.
         features: scores by features, their weight multiplied in.
         places: scores by places, their weight multiplied in.
+        columns: (d,) bool, the features that are looked at.
     """
 
     names: tuple[str, ...]
     features: Discriminant
     places: Discriminant
+    columns: np.ndarray
 
     def log_probabilities(self, features: np.ndarray, places: np.ndarray) -> np.ndarray:
         """Return (n, k) float64 log-probabilities of the sources, given that it is one of them.
 
         Args:
-            features: (n, d) chosen features.
-            places: (n, j) places.
+            features: (n, d).
+            places: (n, j).
         """
-        return log_softmax(self.features.steady_scores(features) + self.places.steady_scores(places), axis=1)
+        seen = self.features.steady_scores(features[:, self.columns])
+        return log_softmax(seen + self.places.steady_scores(places), axis=1)
+
+    def among(self, features: np.ndarray, places: np.ndarray) -> dict[str, np.ndarray]:
+        """Return the same by source, (n,) each, as `Expert.compare` takes it."""
+        return dict(zip(self.names, self.log_probabilities(features, places).T, strict=True))
 
 
 def chosen_columns(tracer: Discriminant) -> np.ndarray:
     """Return (d,) bool: the features that tell networks apart which the tracer never saw.
 
     Those that it looks at itself, and the embedding's, which it leaves out for clean pictures because it was fitted on
-    pictures that the embedding had seen. With the embedding 0.85 of the 93 networks' clean pictures are put first,
-    without 0.81; at JPEG 75 0.28 with luma and embedding, 0.26 with colour besides.
+    pictures that the embedding had seen. With the embedding 0.85 of the clean pictures of 69 networks are put first
+    (students, tuned networks, stand-ins), without 0.81; at JPEG 75, of 77, 0.28 with luma and embedding, 0.26 with
+    colour besides.
 
     Args:
         tracer: of an expert.
@@ -95,18 +103,20 @@ def contrast_of(expert: Expert, features: Mapping[str, np.ndarray]) -> Contrast:
     """
     from threadpoolctl import threadpool_limits
 
-    chosen = chosen_columns(expert.tracer)
     with threadpool_limits(1, user_api="blas"):
         places = {name: expert.places.vectors(expert.tracer.scores(rows)) for name, rows in features.items()}
-    return fit_contrast({name: rows[:, chosen] for name, rows in features.items()}, places)
+    return fit_contrast(features, places, chosen_columns(expert.tracer))
 
 
-def fit_contrast(features: Mapping[str, np.ndarray], places: Mapping[str, np.ndarray]) -> Contrast:
+def fit_contrast(
+    features: Mapping[str, np.ndarray], places: Mapping[str, np.ndarray], columns: np.ndarray | None = None
+) -> Contrast:
     """Fit on the pictures of at least two sources.
 
     Args:
-        features: (n, d) chosen features of each source's pictures.
+        features: (n, d) of each source's pictures.
         places: (n, j) places of the same.
+        columns: (d,) bool, the features to look at; all by default.
 
     Raises:
         ValueError: fewer than two sources, or one with fewer than `LEAST` pictures.
@@ -116,11 +126,18 @@ def fit_contrast(features: Mapping[str, np.ndarray], places: Mapping[str, np.nda
     names = tuple(features)
     if len(names) < 2 or min(map(len, features.values())) < LEAST:
         raise ValueError(f"at least two sources with {LEAST} pictures each are needed")
+    chosen = np.ones(features[names[0]].shape[1], bool) if columns is None else columns
     with threadpool_limits(1, user_api="blas"):
-        return _fitted(names, features, places)
+        return _fitted(names, {name: rows[:, chosen] for name, rows in features.items()}, places, chosen)
 
 
-def _fitted(names: tuple[str, ...], features: Mapping[str, np.ndarray], places: Mapping[str, np.ndarray]) -> Contrast:
+def _fitted(
+    names: tuple[str, ...],
+    features: Mapping[str, np.ndarray],
+    places: Mapping[str, np.ndarray],
+    columns: np.ndarray,
+) -> Contrast:
+    """Fit on the chosen columns."""
     most = max(LEAST, MOST // len(names))
     rows = {name: _evenly(len(vectors), most) for name, vectors in features.items()}
     index = np.repeat(np.arange(len(names)), [len(rows[name]) for name in names])
@@ -153,7 +170,7 @@ def _fitted(names: tuple[str, ...], features: Mapping[str, np.ndarray], places: 
     for (whole, _, every, mean, deviation), weight in zip(fits, weights, strict=True):
         raw = less * weight * (whole.weights.T @ every).T / deviation[:, None]
         discriminants.append(Discriminant(names, raw, less * weight * whole.offsets - mean @ raw))
-    return Contrast(names, *discriminants)
+    return Contrast(names, discriminants[0], discriminants[1], columns)
 
 
 def _evenly(count: int, most: int) -> np.ndarray:

@@ -12,7 +12,7 @@ import numpy as np
 
 import spectra
 from fingerprint.conditions import CLEAN, Condition
-from fingerprint.contrast import chosen_columns, contrast_of
+from fingerprint.contrast import contrast_of
 from fingerprint.evaluate import share_of
 from fingerprint.expert import Expert, fit_expert
 from fingerprint.features import dimensions
@@ -95,9 +95,7 @@ def _attributed(
         enrolled = {name: places(rows) for name, rows in pictures.items()}
         among = None
         if len(pictures) > 1:
-            contrast, chosen = contrast_of(expert, pictures), chosen_columns(expert.tracer)
-            told_apart = contrast.log_probabilities(probe.features[:, chosen], places(probe.features))
-            among = dict(zip(contrast.names, told_apart.T, strict=True))
+            among = contrast_of(expert, pictures).among(probe.features, places(probe.features))
         together = expert.compare(scored, traced, enrolled, False, among)
         order = np.array(together.sources)[np.argsort(-together.log_sources, axis=1, kind="stable")]
         right.append(order[:, 0] == probe.labels)

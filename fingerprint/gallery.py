@@ -27,14 +27,15 @@ from datasets import Evidence, EvidenceError
 from fingerprint import posts
 from fingerprint.attributor import Attributor
 from fingerprint.conditions import CLEAN, CONDITIONS, JPEG, Condition
+from fingerprint.contrast import LEAST
 from fingerprint.features import dimensions
 from fingerprint.reference import MODES
 from model_zoo.weights import write_atomically
 from spectra import to_uint8
 
 FORMAT = 1
-LEAST, MOST = 5, 50
-"""How many pictures a source is enrolled from."""
+MOST = 50
+"""How many pictures a source is enrolled from; at least `LEAST`."""
 ABOUT = "gallery.json"
 GALLERIES = Path(__file__).parent / "galleries"
 """Galleries that ship, a folder each; their sources' networks are in `model_zoo`."""
